@@ -1,0 +1,173 @@
+"""The contract of a prior: a field on the logits, and an exact form on the label map."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .links import SOFTMAX, Link
+from .scene import Scene
+
+Dual = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Say how far a label map is from a prior, measured on the label map.
+
+    Parameters
+    ----------
+    violations : int or float   0 = satisfied; its unit is in the message (pixels)
+    satisfied : bool
+    message : str               what holds or what is missing, for a person
+    """
+
+    violations: int | float
+    satisfied: bool
+    message: str
+
+
+class Prior(nn.Module):
+    """Add a field to the logits; a subclass declares its parameters in its signature.
+
+    Every tensor method works on a batch (B, K, *S), never mixes samples, and is differentiable
+    in its inputs and in the prior's parameters unless it says otherwise.
+    """
+
+    name: ClassVar[str] = ""
+    stage: ClassVar[int] = 0  # order of the blocks in a sweep and of the hardening
+    reads: ClassVar[tuple[str, ...]] = ()  # fields of the scene the dual depends on
+    convex: ClassVar[bool] = True  # whether the minimiser is unique
+
+    def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> Any:
+        """Build what one solve needs: kernels, ray trees, targets; differentiable.
+
+        Parameters
+        ----------
+        scene : Scene
+        like : (B, K, *S)   a tensor with the shape, dtype and device of the logits
+        link : Link
+
+        Raises
+        ------
+        ValueError  if the scene lacks what the prior needs, or cannot be satisfied.
+        """
+        raise NotImplementedError
+
+    def start(self, u: Tensor, prep: Any) -> Dual:
+        """Give the dual of a cold start."""
+        return ()
+
+    def step(
+        self, u: Tensor, dual: Dual, prep: Any, temperature: Tensor, *, height: Tensor | None = None
+    ) -> Dual:
+        """Advance the dual by this prior's block.
+
+        Parameters
+        ----------
+        u : (B, K, *S)        the probabilities under the present fields
+        dual : Dual           as `start` or the last `step` gave it
+        temperature : ()      > 0
+        height : (B, K, *S)   the logits minus the fields of all other priors;
+                              None = recovered from u
+        """
+        return dual
+
+    def field(self, u: Tensor, dual: Dual, prep: Any) -> Tensor:
+        """Give what is subtracted from the logits, (B, K, *S)."""
+        raise NotImplementedError
+
+    def energy(self, u: Tensor, prep: Any) -> Tensor:
+        """Give the prior's energy, (B,); a constraint adds 0 on its feasible set."""
+        return u.new_zeros(u.shape[0])
+
+    def gap(
+        self, u: Tensor, dual: Dual, prep: Any, temperature: Tensor, *, height: Tensor
+    ) -> Tensor:
+        """Bound the suboptimality of this prior's block, per pixel, (B,); 0 for exact blocks."""
+        return u.new_zeros(u.shape[0])
+
+    def project(self, u: Tensor, prep: Any) -> Tensor:
+        """Move u towards the prior's set, (B, K, *S); most priors leave it unchanged."""
+        return u
+
+    def harden(self, labels: Tensor, probs: Tensor, prep: Any) -> Tensor:
+        """Give a label map that satisfies the prior exactly.
+
+        Parameters
+        ----------
+        labels : (B, *S) int64
+        probs : (B, labels, *S) float64   probability of each label of the label map
+        """
+        return labels
+
+    def violation(self, labels: Tensor, prep: Any) -> Certificate:
+        """Measure the prior on a label map (B, *S); 0 = satisfied."""
+        return Certificate(0, True, "soft: no exact condition on the label map")
+
+    def extra_repr(self) -> str:
+        """Show the parameters."""
+        return ", ".join(f"{key}={value}" for key, value in self.settings().items())
+
+    def settings(self) -> dict[str, Any]:
+        """Give the constructor arguments that rebuild this prior, as plain values."""
+        raise NotImplementedError
+
+
+def log_parameter(value: float, name: str) -> nn.Parameter:
+    """Store a positive number by its logarithm, so that learning keeps it positive.
+
+    Parameters
+    ----------
+    value : float   finite, >= 0
+    name : str      for the error message
+
+    Raises
+    ------
+    ValueError  if the value is negative or not finite.
+    """
+    number = float(value)
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
+    stored = math.log(number) if number > 0 else -math.inf
+    return nn.Parameter(torch.tensor(stored, dtype=torch.float64), requires_grad=False)
+
+
+def recovered_height(u: Tensor, field: Tensor, temperature: Tensor, link: Link) -> Tensor:
+    """Give logits that lead to u under a field, up to what the link ignores, (B, K, *S)."""
+    return temperature * link.logits(u) + field
+
+
+def check_labels(labels: Sequence[int], channels: int, link: Link, prior: str) -> None:
+    """Raise ValueError if a label does not exist or is the background of nested objects."""
+    first = 1 if link.name == "ordered" else 0
+    last = link.label_count(channels) - 1
+    for label in labels:
+        if not first <= label <= last:
+            raise ValueError(
+                f"{prior}: label {label} does not exist; the labels go from {first} to {last}."
+            )
+
+
+def relabel(labels: Tensor, probs: Tensor, mask: Tensor, extent: Sequence[int]) -> Tensor:
+    """Make an object equal to a mask; pixels that change take their likeliest allowed label.
+
+    Parameters
+    ----------
+    labels : (B, *S) int64
+    probs : (B, labels, *S)
+    mask : (B, *S) bool
+    extent : labels that make up the object
+    """
+    members = torch.tensor(sorted(extent), device=labels.device)
+    inside = torch.isin(labels, members)
+    allowed = torch.zeros(probs.shape[1], dtype=torch.bool, device=labels.device)
+    allowed[members] = True
+    shape = (1, -1) + (1,) * (probs.ndim - 2)
+    best_in = probs.masked_fill(~allowed.view(shape), -1).argmax(1)
+    best_out = probs.masked_fill(allowed.view(shape), -1).argmax(1)
+    labels = torch.where(mask & ~inside, best_in, labels)
+    return torch.where(~mask & inside, best_out, labels)

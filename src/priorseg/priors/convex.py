@@ -1,0 +1,186 @@
+"""Convex objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..geometry import hull_closure, hull_deficit, largest_component
+from ..links import SOFTMAX, Link
+from ..operators import disc_offsets, disc_sum
+from ..prior import Certificate, Prior, check_labels, relabel
+from ..scene import Scene
+from ..spec import Range, register
+
+MARGIN = 1e-3  # how far above 1/2 an activated pixel is lifted
+
+
+@dataclass(frozen=True)
+class _Prep:
+    channels: tuple[tuple[int, ...], ...]  # of each object, outermost first
+    extents: tuple[tuple[int, ...], ...]
+    labels: tuple[int, ...]
+    radii: tuple[int, ...]
+    link: Link
+    classes: int
+
+
+class _Lift(torch.autograd.Function):
+    """Raise an object's probability to at least 1/2 on a set, straight-through."""
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, active: Tensor) -> Tensor:
+        """Lift where active."""
+        return torch.where(active, u.clamp_min(0.5 + MARGIN), u)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Pass the gradient on unchanged."""
+        return grads[0], None
+
+
+def active_set(u: Tensor, radii: Sequence[int]) -> Tensor:
+    """Find pixels outside {u > 1/2} whose disc is filled for more than half.
+
+    Parameters
+    ----------
+    u : (B, Y, X)   object probability; outside the image counts as background
+    radii : pixels, each >= 1
+
+    Returns
+    -------
+    (B, Y, X) bool
+
+    Source: CS-STD of Liu, Tai and Luo (docs/maths, E5, D11).
+    """
+    outside = u <= 0.5
+    active = torch.zeros_like(outside)
+    for radius in radii:
+        pixels = sum(2 * half + 1 for half in disc_offsets(radius)) * 2 - (2 * radius + 1)
+        inside = disc_sum(u.unsqueeze(1).detach(), radius).squeeze(1)
+        active |= outside & (2 * inside > pixels + 1e-6 * pixels)
+    return active
+
+
+@register("convex")
+class Convex(Prior):
+    """Make objects convex.
+
+    In the sweeps, pixels whose disc lies more than half in the object are drawn in (the gradient
+    passes straight through). On the label map every 8-connected component becomes its digital
+    hull, exactly. Under nested labels an object is the label with everything inside it. 2-D only.
+
+    Parameters
+    ----------
+    labels : labels of the convex objects
+    radii : int pixels   discs that look for concavities; they may miss shallow ones, the hull of
+                         the label map does not
+    single : bool        keep only the largest component of each object
+
+    Source: CS-STD of Liu, Tai and Luo; hull closure of docs/maths, E5 (D11, D12).
+    """
+
+    name = "convex"
+    stage = 4
+    convex = False
+
+    def __init__(
+        self,
+        labels: Sequence[int],
+        radii: Annotated[
+            Sequence[int],
+            Range(1, 64, unit="px", help="Sizes of the discs that look for dents."),
+        ] = (2, 4, 8, 12, 16),
+        single: bool = False,
+    ) -> None:
+        super().__init__()
+        self.labels = (int(labels),) if isinstance(labels, int) else tuple(map(int, labels))
+        self.radii = (int(radii),) if isinstance(radii, int) else tuple(map(int, radii))
+        self.single = bool(single)
+        if not self.labels or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must name one or more different labels, got {labels}.")
+        if any(radius < 1 for radius in self.radii):
+            raise ValueError(f"radii must be whole pixels >= 1, got {radii}.")
+
+    def settings(self) -> dict[str, Any]:
+        """See `Prior.settings`."""
+        return {"labels": list(self.labels), "radii": list(self.radii), "single": self.single}
+
+    def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> _Prep:
+        """See `Prior.prepare`."""
+        if like.ndim != 4:
+            raise ValueError("Convex is 2-D for now: solve a volume plane by plane.")
+        check_labels(self.labels, like.shape[1], link, "Convex")
+        ordered = tuple(sorted(self.labels, key=lambda label: -len(scene.extent(label))))
+        extents = tuple(scene.extent(label) for label in ordered)
+        channels = tuple(
+            tuple(link.object_channels(label, extent))
+            for label, extent in zip(ordered, extents, strict=True)
+        )
+        limit = max(like.shape[2:])
+        radii = tuple(sorted({min(radius, limit) for radius in self.radii}, reverse=True))
+        return _Prep(channels, extents, ordered, radii, link, link.label_count(like.shape[1]))
+
+    def field(self, u: Tensor, dual: tuple[Tensor, ...], prep: _Prep) -> Tensor:
+        """Give 0: this prior projects; see `Prior.field`."""
+        return torch.zeros_like(u)
+
+    def project(self, u: Tensor, prep: _Prep) -> Tensor:
+        """Draw dents of every object in; see `Prior.project`."""
+        for channels in prep.channels:
+            whole = prep.link.object_probs(u, channels)  # (B, Y, X)
+            active = active_set(whole, prep.radii)
+            if not bool(active.any()):
+                continue
+            lifted = _Lift.apply(whole, active)  # type: ignore[no-untyped-call]
+            u = _share(u, whole, lifted, channels, prep.link)
+        return u
+
+    def _hulls(self, mask: np.ndarray) -> np.ndarray:
+        if self.single:
+            mask = largest_component(mask)
+        return np.asarray(hull_closure(mask))
+
+    def harden(self, labels: Tensor, probs: Tensor, prep: _Prep) -> Tensor:
+        """Replace every component of every object by its digital hull, outer objects first."""
+        for extent in prep.extents:
+            members = torch.tensor(extent, device=labels.device)
+            masks = torch.isin(labels, members).cpu().numpy()
+            hulls = torch.as_tensor(np.stack([self._hulls(mask) for mask in masks]))
+            labels = relabel(labels, probs, hulls.to(labels.device), extent)
+        return labels
+
+    def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
+        """Count pixels that are missing to the hulls of the components."""
+        missing, parts = 0, []
+        for label, extent in zip(prep.labels, prep.extents, strict=True):
+            members = torch.tensor(extent, device=labels.device)
+            masks = torch.isin(labels, members).cpu().numpy()
+            found = sum(int(hull_deficit(mask)) for mask in masks)
+            missing += found
+            parts.append(f"object {label}: {found} px")
+        return Certificate(missing, missing == 0, "missing to the hull: " + "; ".join(parts))
+
+
+def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], link: Link) -> Tensor:
+    """Give an object a new probability; its parts and the others keep their proportions."""
+    if link.name == "ordered":
+        return torch.cat(
+            [
+                lifted.unsqueeze(1) if k == channels[0] else u[:, k : k + 1]
+                for k in range(u.shape[1])
+            ],
+            1,
+        )
+    member = torch.zeros(u.shape[1], dtype=torch.bool, device=u.device)
+    member[list(channels)] = True
+    member = member.view(1, -1, 1, 1)
+    tiny = torch.finfo(u.dtype).tiny
+    inner = lifted / whole.clamp_min(tiny)
+    outer = (1 - lifted) / (1 - whole).clamp_min(tiny)
+    changed = (lifted != whole).unsqueeze(1)
+    shared = u * torch.where(member, inner.unsqueeze(1), outer.unsqueeze(1))
+    return torch.where(changed, shared, u)

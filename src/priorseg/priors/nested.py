@@ -1,0 +1,170 @@
+"""Nested objects: the cup lies in the disc."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from ..links import SOFTMAX, Link, Ordered
+from ..prior import Certificate, Dual, Prior, check_labels, recovered_height, relabel
+from ..scene import Scene
+from ..spec import register
+
+
+@dataclass(frozen=True)
+class _Prep:
+    channels: tuple[int, ...]  # innermost first; empty under the softmax link
+    link: Link
+
+
+def pool_adjacent(values: Tensor) -> Tensor:
+    """Give the closest stack (least squares) that does not fall along axis 0.
+
+    Parameters
+    ----------
+    values : (M, ...)
+
+    Returns
+    -------
+    (M, ...)   w_0 <= w_1 <= ...; w_m is the least over b >= m of the largest over a <= m of the
+               mean of values[a..b]
+
+    Source: the min-max formula of isotonic regression (Barlow and others, 1972).
+    """
+    count = values.shape[0]
+    sums = torch.cat((torch.zeros_like(values[:1]), values.cumsum(0)))
+    highest: list[list[Tensor]] = [[] for _ in range(count)]
+    for end in range(count):
+        best = None
+        for first in range(end + 1):
+            mean = (
+                values[end] if first == end else (sums[end + 1] - sums[first]) / (end + 1 - first)
+            )
+            best = mean if best is None else torch.maximum(best, mean)
+            highest[first].append(best)
+    return torch.stack([torch.stack(options).amin(0) for options in highest])
+
+
+@register("nested")
+class Nested(Prior):
+    """Keep objects inside one another.
+
+    Object j is label j with everything inside it. Under the ordered link the channels are held
+    in order, u_inner <= u_outer, by exact isotonic regression. Under the softmax link the labels
+    exclude each other and only the label map can break the nesting: an inner object that does
+    not touch the label around it.
+
+    Parameters
+    ----------
+    order : labels   innermost first, for instance (2, 1) for cup 2 inside disc 1
+    """
+
+    name = "nested"
+    stage = 5
+
+    def __init__(self, order: Sequence[int]) -> None:
+        super().__init__()
+        self.order = tuple(int(label) for label in order)
+        if len(self.order) < 2 or len(set(self.order)) != len(self.order):
+            raise ValueError(f"order must name two or more different labels, got {order}.")
+
+    def settings(self) -> dict[str, Any]:
+        """See `Prior.settings`."""
+        return {"order": list(self.order)}
+
+    def extents(self) -> dict[int, tuple[int, ...]]:
+        """Give the labels that make up each object."""
+        return {label: self.order[: place + 1] for place, label in enumerate(self.order)}
+
+    def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> _Prep:
+        """See `Prior.prepare`."""
+        check_labels(self.order, like.shape[1], link, "Nested")
+        if not isinstance(link, Ordered):
+            return _Prep((), link)
+        expected = tuple(j for j in link.nesting(like.shape[1]) if j in self.order)
+        if expected != self.order:
+            raise ValueError(
+                f"Nested order {self.order} contradicts the link, whose objects nest as "
+                f"{link.nesting(like.shape[1])}. Use link=Ordered({self.order})."
+            )
+        return _Prep(tuple(label - 1 for label in self.order), link)
+
+    def start(self, u: Tensor, prep: _Prep) -> Dual:
+        """See `Prior.start`."""
+        return (torch.zeros_like(u),)
+
+    def step(
+        self,
+        u: Tensor,
+        dual: Dual,
+        prep: _Prep,
+        temperature: Tensor,
+        *,
+        height: Tensor | None = None,
+    ) -> Dual:
+        """Pool the channels that are out of order; see `Prior.step`."""
+        if not prep.channels:
+            return dual
+        if height is None:
+            height = recovered_height(u, dual[0], temperature, prep.link)
+        channels = list(prep.channels)
+        stack = height[:, channels].movedim(1, 0)
+        pooled = pool_adjacent(stack).movedim(0, 1)
+        field = torch.zeros_like(height)
+        field[:, channels] = height[:, channels] - pooled
+        return (field,)
+
+    def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
+        """See `Prior.field`."""
+        return dual[0]
+
+    def harden(self, labels: Tensor, probs: Tensor, prep: _Prep) -> Tensor:
+        """Take inner pixels that lie outside the outer object out of the inner one."""
+        if prep.channels:
+            return labels
+        for place in range(len(self.order) - 1):
+            inner = self.order[: place + 1]
+            stray = self._stray(labels, place)
+            if bool(stray.any()):
+                keep = torch.isin(labels, torch.tensor(inner, device=labels.device)) & ~stray
+                labels = relabel(labels, probs, keep, inner)
+        return labels
+
+    def _stray(self, labels: Tensor, place: int) -> Tensor:
+        """Mark components of an inner object that touch nothing of the label around it."""
+        inner = torch.tensor(self.order[: place + 1], device=labels.device)
+        masks = torch.isin(labels, inner).cpu().numpy()
+        around = (labels == self.order[place + 1]).cpu().numpy()
+        stray = [stray_components(m, a) for m, a in zip(masks, around, strict=True)]
+        return torch.as_tensor(np.stack(stray), device=labels.device)
+
+    def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
+        """Count pixels of inner objects that lie outside the object around them."""
+        if prep.channels:
+            return Certificate(0, True, "every inner object lies in the outer one by construction")
+        count = sum(int(self._stray(labels, p).sum()) for p in range(len(self.order) - 1))
+        text = f"{count} px of an inner object lie outside the object around it"
+        return Certificate(count, count == 0, text)
+
+
+def stray_components(mask: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Mark the components of a mask that touch no pixel of the label around them.
+
+    Parameters
+    ----------
+    mask, around : (*S) bool
+
+    Returns
+    -------
+    (*S) bool   8-connected in 2-D, 26-connected in 3-D
+    """
+    ones = np.ones((3,) * mask.ndim, dtype=bool)
+    components, count = ndimage.label(mask, ones)
+    touched = np.zeros(count + 1, dtype=bool)
+    touched[np.unique(components[ndimage.binary_dilation(around, ones)])] = True
+    touched[0] = True
+    return ~touched[components]
