@@ -1,0 +1,34 @@
+"""Exact geometry of masks: digital stars, digital convexity, components, volumes.
+
+NumPy arrays in, NumPy arrays out; one two-dimensional image at a time.
+"""
+
+from .closure import ancestor_closure, closed_subset, max_weight_closure, star_violations
+from .components import fill_holes, label_components, largest_component
+from .discs import disc_counts
+from .hull import convex_hull_mask, convex_star_closure, hull_closure, hull_deficit
+from .isotonic import block_mean, tree_isotonic, tree_isotonic_blocks
+from .rays import ray_forest, ray_tree, topological_order
+from .volume_closure import closure_with_volume
+
+__all__ = [
+    "ancestor_closure",
+    "block_mean",
+    "closed_subset",
+    "closure_with_volume",
+    "convex_hull_mask",
+    "convex_star_closure",
+    "disc_counts",
+    "fill_holes",
+    "hull_closure",
+    "hull_deficit",
+    "label_components",
+    "largest_component",
+    "max_weight_closure",
+    "ray_forest",
+    "ray_tree",
+    "star_violations",
+    "topological_order",
+    "tree_isotonic",
+    "tree_isotonic_blocks",
+]
