@@ -1,0 +1,235 @@
+"""From settings to priors and a scene: what one solve is asked to do."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .. import priors as _priors  # noqa: F401  enters the priors in the registry
+from ..links import Link
+from ..prior import Prior
+from ..scene import Scene
+from ..spec import parameters, registered
+from .frame import Region
+from .settings import Point, PriorChoice, Settings
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Hold what stays the same while settings change.
+
+    Parameters
+    ----------
+    logits : (1, K, y, x)        of the region, finite
+    link : Link
+    names : mapping              label -> name
+    region : two slices          of the image of `shape`
+    shape : (Y, X)
+    spacing : (Y, X)             edge of a pixel
+    image : (1, C, y, x)         the region; None if only logits are known
+    """
+
+    logits: Tensor
+    link: Link
+    names: Mapping[int, str]
+    region: Region
+    shape: tuple[int, int]
+    spacing: tuple[float, float]
+    image: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Give the pixels of the region, (y, x)."""
+        return int(self.logits.shape[2]), int(self.logits.shape[3])
+
+    @property
+    def kinds(self) -> int:
+        """Count the labels of the label map."""
+        return self.link.label_count(int(self.logits.shape[1]))
+
+
+def image_tensor(plane: NDArray[Any]) -> Tensor:
+    """Turn a plane (Y, X[, C]) into (1, C, Y, X) float32."""
+    image = torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32))
+    return image[None, None] if image.ndim == 2 else image.permute(2, 0, 1)[None]
+
+
+def make_prior(choice: PriorChoice) -> Prior:
+    """Build a prior from its name and settings.
+
+    Raises
+    ------
+    ValueError  for an unknown name or setting, a missing setting, or a value out of range.
+    """
+    kinds = registered()
+    if choice.name not in kinds:
+        raise ValueError(f"There is no prior {choice.name!r}. Use one of {sorted(kinds)}.")
+    known = parameters(kinds[choice.name])
+    for name in choice.settings:
+        if name not in known:
+            raise ValueError(f"{choice.name} has no setting {name!r}. Use {sorted(known)}.")
+    for name, parameter in known.items():
+        if parameter.required and name not in choice.settings:
+            raise ValueError(f"{choice.name} needs a value for {name!r}.")
+    prior = kinds[choice.name](**choice.settings)
+    if not isinstance(prior, Prior):
+        raise ValueError(f"{choice.name!r} is registered, but is not a Prior.")
+    return prior
+
+
+def _waits_for(choice: PriorChoice, settings: Settings, problem: Problem) -> str:
+    """Say what a prior still needs from the user; empty if nothing."""
+    if choice.name == "star":
+        label = choice.settings.get("label")
+        if label not in settings.centres:
+            name = problem.names.get(label, label) if isinstance(label, int) else label
+            return f"Star shape of {name} is off: it has no centre yet."
+    if choice.name == "volume" and not settings.volumes:
+        return "Volume is off: no label has a wanted volume yet."
+    return ""
+
+
+def active_priors(settings: Settings, problem: Problem) -> tuple[list[Prior], list[str]]:
+    """Build the priors that take part, and say which ones wait for a centre or a volume."""
+    chosen, messages = [], []
+    for choice in settings.priors:
+        if not choice.on:
+            continue
+        missing = _waits_for(choice, settings, problem)
+        if missing:
+            messages.append(missing)
+        else:
+            chosen.append(make_prior(choice))
+    return chosen, messages
+
+
+def _check_label(label: int, what: str, problem: Problem) -> None:
+    if not 0 <= label < problem.kinds:
+        known = ", ".join(f"{key} {name}" for key, name in sorted(problem.names.items()))
+        raise ValueError(f"The {what} of label {label} has no label to belong to: {known}.")
+
+
+def _local_centres(label: int, points: Sequence[Point], problem: Problem) -> Tensor:
+    _check_label(label, "centre", problem)
+    rows, columns = problem.region
+    local = []
+    for number, (y, x) in enumerate(points, 1):
+        inside = (
+            rows.start - 0.5 <= y < rows.stop - 0.5
+            and columns.start - 0.5 <= x < columns.stop - 0.5
+        )
+        if not inside:
+            raise ValueError(
+                f"Centre {number} of {problem.names.get(label, label)} (y {y:g}, x {x:g}) lies "
+                f"outside the region: rows {rows.start} to {rows.stop - 1}, columns "
+                f"{columns.start} to {columns.stop - 1}. Move the centre or the region."
+            )
+        local.append((y - rows.start, x - columns.start))
+    return torch.tensor(local, dtype=torch.float64)
+
+
+def _volume_row(settings: Settings, problem: Problem) -> Tensor | None:
+    if not settings.volumes:
+        return None
+    first = 1 if problem.link.name == "ordered" else 0
+    row = torch.full((1, problem.logits.shape[1]), math.nan, dtype=torch.float64)
+    for label, pixels in settings.volumes.items():
+        _check_label(label, "volume", problem)
+        if label < first:
+            raise ValueError(
+                "The background of nested objects has no volume of its own: set the outermost "
+                "object's instead."
+            )
+        row[0, label - first] = pixels
+    return row
+
+
+def make_scene(settings: Settings, problem: Problem) -> Scene:
+    """Tell the solver what the user said, in pixels of the region.
+
+    Raises
+    ------
+    ValueError  naming the centre outside the region, or the label that does not exist.
+    """
+    centres = {
+        label: _local_centres(label, points, problem) for label, points in settings.centres.items()
+    }
+    return Scene(
+        spacing=problem.spacing,
+        image=problem.image,
+        centres=centres,
+        volumes=_volume_row(settings, problem),
+    )
+
+
+def preview_stride(size: tuple[int, int], side: int) -> int:
+    """Give the stride that leaves at most about side × side pixels, >= 1."""
+    return max(1, math.ceil(math.sqrt(size[0] * size[1]) / side - 0.05))
+
+
+def _pool(planes: Tensor, stride: int) -> Tensor:
+    return torch.nn.functional.avg_pool2d(
+        planes, stride, ceil_mode=True, count_include_pad=False
+    )  # (1, C, ceil(y / stride), ceil(x / stride))
+
+
+def _coarse_choice(choice: PriorChoice, stride: int) -> PriorChoice:
+    """Keep the ratio of every length to the image: a pixel is now `stride` pixels wide."""
+    settings = dict(choice.settings)
+    if choice.name == "total_variation":
+        default = parameters(registered()[choice.name])["weight"].default
+        settings["weight"] = settings.get("weight", default) / stride
+    if choice.name == "threshold_dynamics":
+        default = parameters(registered()[choice.name])["sigma"].default
+        settings["sigma"] = settings.get("sigma", default) / stride
+    if "radii" in settings:
+        settings["radii"] = sorted({max(1, round(r / stride)) for r in settings["radii"]})
+    return replace(choice, settings=settings)
+
+
+def coarsen(problem: Problem, settings: Settings, stride: int) -> tuple[Problem, Settings]:
+    """Make the problem that looks the same on pixels `stride` times as wide.
+
+    Logits are averaged over blocks: one block weighs as much against the unchanged energy of a
+    smooth outline as its pixels did, once lengths are counted in blocks.
+    """
+    if stride == 1:
+        return problem, settings
+    logits = _pool(problem.logits, stride)
+    rows, columns = problem.region
+    small = replace(
+        problem,
+        logits=logits,
+        image=None if problem.image is None else _pool(problem.image, stride),
+        region=(slice(0, logits.shape[2]), slice(0, logits.shape[3])),
+    )
+
+    def block(point: Point) -> Point:
+        y, x = point
+        return (
+            min(max((y - rows.start + 0.5) / stride - 0.5, 0), logits.shape[2] - 1),
+            min(max((x - columns.start + 0.5) / stride - 0.5, 0), logits.shape[3] - 1),
+        )
+
+    scale = logits[0, 0].numel() / problem.logits[0, 0].numel()
+    return small, replace(
+        settings,
+        priors=tuple(_coarse_choice(choice, stride) for choice in settings.priors),
+        centres={key: tuple(map(block, points)) for key, points in settings.centres.items()},
+        volumes={key: pixels * scale for key, pixels in settings.volumes.items()},
+    )
+
+
+def enlarge(planes: Tensor, stride: int, size: tuple[int, int]) -> Tensor:
+    """Interpolate block values back to pixels, (1, C, *size)."""
+    if stride == 1:
+        return planes
+    wide = torch.nn.functional.interpolate(
+        planes, scale_factor=stride, mode="bilinear", align_corners=False
+    )
+    return wide[:, :, : size[0], : size[1]]

@@ -1,0 +1,259 @@
+"""Solve a problem sweep by sweep and picture it as frames."""
+
+import math
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from ..links import SOFTMAX, Link, as_link
+from ..prior import Certificate, Prior
+from ..scene import Scene
+from ..solver import Solution, iterate, solve
+from .frame import Frame, count_labels, on_canvas
+from .problem import Problem, active_priors, coarsen, enlarge, make_scene
+from .settings import Settings
+
+Progress = Callable[[int, int], None]
+Cancelled = Callable[[], bool]
+
+
+def given_logits(
+    logits: ArrayLike, link: str | Link, shape: tuple[int, int] | None
+) -> tuple[Tensor, Link]:
+    """Check logits from elsewhere; see `Session.set_logits`.
+
+    Returns
+    -------
+    (1, K, Y, X) float32, and the link
+    """
+    planes = torch.as_tensor(logits if isinstance(logits, Tensor) else np.asarray(logits))
+    if planes.ndim != 3 or planes.numel() == 0:
+        raise ValueError(f"logits must be (K, Y, X) and not empty, got {tuple(planes.shape)}.")
+    if shape is not None and tuple(planes.shape[1:]) != shape:
+        raise ValueError(
+            f"The logits cover {tuple(planes.shape[1:])} pixels, the image has {shape}. Resize "
+            "one of them, or start a new session."
+        )
+    found = as_link(link)
+    planes = planes.detach()[None].float()
+    check_logits(planes, tuple(planes.shape[2:]), found)
+    return planes.clone(), found
+
+
+def check_logits(logits: Tensor, shape: tuple[int, ...], link: Link) -> None:
+    """Raise ValueError unless logits are finite, (1, K, *shape), and fit the link."""
+    if logits.ndim != 4 or logits.shape[0] != 1 or tuple(logits.shape[2:]) != shape:
+        raise ValueError(f"The logits have shape {tuple(logits.shape)}, expected (1, K, *{shape}).")
+    link.check(int(logits.shape[1]))
+    if link.label_count(int(logits.shape[1])) > 256:
+        raise ValueError(f"{logits.shape[1]} channels are too many: 256 labels at most.")
+    bad = int((~torch.isfinite(logits)).sum())
+    if bad:
+        raise ValueError(f"{bad} logits are nan or infinite. Check the image and the network.")
+
+
+def network_logits(
+    segmenter: Any, pixels: NDArray[Any], progress: Progress | None, cancelled: Cancelled
+) -> Tensor | None:
+    """Run a network on pixels (y, x[, C]); None if cancelled meanwhile."""
+    with torch.no_grad():
+        logits = segmenter.logits(
+            pixels, progress=progress or (lambda done, total: None), cancelled=cancelled
+        )
+    if logits is None or cancelled():
+        return None
+    logits = logits.detach()
+    if logits.dtype not in (torch.float32, torch.float64):
+        logits = logits.float()
+    check_logits(logits, pixels.shape[:2], as_link(segmenter.head.link))
+    return torch.as_tensor(logits)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One solve: the full problem, and the possibly coarser one that is solved."""
+
+    problem: Problem
+    small: Problem
+    settings: Settings
+    reduced: Settings
+    stride: int
+    priors: list[Prior]
+    scene: Scene
+    messages: tuple[str, ...]
+
+    @classmethod
+    def plan(cls, problem: Problem, settings: Settings, stride: int) -> "_Task":
+        """Check the settings on the full problem, then reduce it."""
+        scene = make_scene(settings, problem)
+        small, reduced = coarsen(problem, settings, stride)
+        priors, messages = active_priors(reduced, small)
+        if stride > 1:
+            scene = make_scene(reduced, small)
+            messages.append(f"Preview on blocks of {stride} × {stride} px.")
+        return cls(problem, small, settings, reduced, stride, priors, scene, tuple(messages))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"temperature": self.settings.temperature, "link": self.small.link}
+
+    def solutions(self, warm: Solution | None) -> Iterator[Solution]:
+        """Yield the state after each sweep, for ever; without priors the answer, once."""
+        if not self.priors or self.settings.sweeps == 0:
+            return iter(
+                [solve(self.small.logits, self.priors, self.scene, sweeps=0, **self.arguments)]
+            )
+        return iterate(self.small.logits, self.priors, self.scene, warm=warm, **self.arguments)
+
+    def ended(self, solution: Solution, residual: float, *, to_the_end: bool) -> bool:
+        """Say whether the solve may stop after this sweep."""
+        if not self.priors or solution.sweeps >= self.settings.sweeps:
+            return True
+        return not to_the_end and residual <= self.settings.tol
+
+    def sketch(self, solution: Solution) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Give the likeliest labels (y, x) and the probabilities (labels, y, x), not hardened."""
+        logits = enlarge(
+            self.small.link.class_logits(solution.logits), self.stride, self.problem.size
+        )
+        whole = logits is solution.logits
+        probs = solution.probs if whole else SOFTMAX.probs(logits)
+        return _arrays(logits.argmax(1), probs)
+
+    def picture(
+        self,
+        arrays: tuple[NDArray[np.uint8], NDArray[np.float32]],
+        solution: Solution,
+        seconds: float,
+        certificates: dict[str, Certificate] | None = None,
+        messages: tuple[str, ...] = (),
+    ) -> Frame:
+        """Make a frame; it is final if it has certificates."""
+        problem, (labels, probs) = self.problem, arrays
+        return Frame(
+            on_canvas(labels, problem.region, problem.shape),
+            probs,
+            problem.region,
+            certificates or {},
+            float(solution.residual[0]),
+            solution.sweeps,
+            seconds,
+            certificates is not None,
+            self.settings,
+            count_labels(labels, problem.shape[0] * problem.shape[1], problem.kinds),
+            self.messages + messages,
+        )
+
+
+def _arrays(labels: Tensor, probs: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    return (
+        labels[0].to(torch.uint8).cpu().numpy(),
+        probs[0].detach().to(torch.float32).cpu().numpy(),
+    )
+
+
+def decoded_frame(task: _Task, solution: Solution, begin: float, open_end: bool) -> Frame:
+    """Make the final frame: labels that satisfy the priors exactly, and their certificates."""
+    decoded = solution.decode()
+    seconds = perf_counter() - begin
+    residual = float(solution.residual[0])
+    messages: tuple[str, ...] = ()
+    if open_end and residual > task.settings.tol:
+        messages = (
+            f"Not converged: probabilities still changed by {residual:.2g} after "
+            f"{solution.sweeps} sweeps. Allow more sweeps.",
+        )
+    arrays = _arrays(decoded.labels, decoded.probs)
+    return task.picture(arrays, solution, seconds, dict(decoded.certificates), messages)
+
+
+def plain_frame(problem: Problem, temperature: float) -> Frame:
+    """Picture what the network alone says."""
+    start = perf_counter()
+    task = _Task.plan(problem, Settings(temperature=temperature), 1)
+    solution = next(task.solutions(None))
+    return decoded_frame(task, solution, start, open_end=False)
+
+
+def frames(
+    problem: Problem,
+    settings: Settings,
+    *,
+    stride: int,
+    preview: bool,
+    warm: MutableMapping[int, Solution],
+    due: Callable[[], bool],
+    cancelled: Cancelled,
+) -> Iterator[Frame]:
+    """Check the settings, then yield a frame whenever one is due, and at last the final one.
+
+    At least one sweep is done before `cancelled` is asked, so that a stream of new requests
+    still moves on.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : Settings
+    stride : int      solve on blocks of that many pixels along each axis; 1 = exactly
+    preview : bool    go on from the last solution in any case, and end without a final frame
+    warm : mapping    stride -> last solution; read and written
+    due : asked after each sweep whether a frame is wanted
+    cancelled : asked after each sweep
+    """
+    begin = perf_counter()
+    task = _Task.plan(problem, settings, stride)
+    return _frames(task, begin, preview, warm, due, cancelled)
+
+
+def _frames(
+    task: _Task,
+    begin: float,
+    preview: bool,
+    warm: MutableMapping[int, Solution],
+    due: Callable[[], bool],
+    cancelled: Cancelled,
+) -> Iterator[Frame]:
+    replay = task.settings.replay and not preview
+    states = task.solutions(None if replay else _usable(warm.get(task.stride), task.small.logits))
+    while True:
+        with torch.no_grad():  # closed before each yield: the mode belongs to the thread
+            solution = next(states)
+        residual = _finite(solution, warm)
+        if task.priors:
+            warm[task.stride] = solution
+        if task.ended(solution, residual, to_the_end=replay):
+            break
+        if due():
+            yield task.picture(task.sketch(solution), solution, perf_counter() - begin)
+        if cancelled():
+            return
+    if cancelled():
+        return
+    if preview:
+        yield task.picture(task.sketch(solution), solution, perf_counter() - begin)
+    else:
+        yield decoded_frame(task, solution, begin, open_end=not replay)
+
+
+def _finite(solution: Solution, warm: MutableMapping[int, Solution]) -> float:
+    residual = float(solution.residual[0])
+    if not math.isfinite(residual):
+        warm.clear()
+        raise ValueError(
+            "The probabilities left the range of numbers. Raise the temperature or lower the "
+            "weights."
+        )
+    return residual
+
+
+def _usable(warm: Solution | None, logits: Tensor) -> Solution | None:
+    """Give a solution to go on from, if it belongs to logits of this shape."""
+    if warm is None or warm.probs.shape != logits.shape:
+        return None
+    return warm

@@ -1,0 +1,77 @@
+"""Where logits come from: an image, a plane, a region and a network, or given logits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from .frame import Region
+from .image import ImageInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..links import Link
+    from .problem import Problem
+
+NO_IMAGE = "There is no image yet. Use set_image first."
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where logits come from; a change of anything here makes the old ones worthless."""
+
+    array: Any = None
+    info: ImageInfo | None = None
+    index: int = 0
+    plane: "NDArray[Any] | None" = None
+    region: Region | None = None
+    segmenter: Any = None
+    identity: str = ""
+    given: "Tensor | None" = None  # (1, K, Y, X), instead of a network's
+    link: "Link | None" = None
+    labels: Mapping[int, str] | None = None
+
+
+def region_of(source: Source) -> Region:
+    """Give the rows and columns to solve: all of them unless a region is set."""
+    if source.info is None:
+        return slice(0, 0), slice(0, 0)
+    rows, columns = source.info.shape
+    return source.region or (slice(0, rows), slice(0, columns))
+
+
+def problem_of(source: Source, region: Region, logits: "Tensor") -> "Problem":
+    """Put a source and its logits (1, K, y, x) together."""
+    from ..links import as_link
+    from .problem import Problem, image_tensor
+
+    if source.info is None:
+        raise ValueError(NO_IMAGE)
+    return Problem(
+        logits=logits,
+        link=source.link or as_link(source.segmenter.head.link),
+        names=names_of(source),
+        region=region,
+        shape=source.info.shape,
+        spacing=source.info.spacing,
+        image=None if source.plane is None else image_tensor(source.plane[region]),
+    )
+
+
+def names_of(source: Source) -> dict[int, str]:
+    """Give the name of every label; empty before anything is known."""
+    if source.labels is not None:
+        return dict(source.labels)
+    return dict(source.segmenter.labels) if source.segmenter is not None else {}
+
+
+def default_names(kinds: int) -> dict[int, str]:
+    """Number the labels of logits that come without names."""
+    return {label: f"class {label}" if label else "background" for label in range(kinds)}
+
+
+def info_of_logits(shape: tuple[int, int]) -> ImageInfo:
+    """Describe the image that is missing under given logits."""
+    return ImageInfo("logits", "YX", shape, 1, 1, "float32", (1.0, 1.0), "px")
