@@ -77,10 +77,10 @@ class _Decoding:
             if bool(legal.all()):
                 self.labels = filled
 
-    def nesting(self) -> None:
+    def nesting(self, *, fill: bool) -> None:
         """Take inner pixels out that lie outside their outer object."""
         for prior, prep in self.of(Nested):
-            self.labels = prior.harden(self.labels, self.probs, prep)
+            self.labels = prior.harden(self.labels, self.probs, prep, fill=fill)
 
     def hulls(self) -> None:
         """Close objects under hulls, and under their star trees where they have one."""
@@ -127,8 +127,9 @@ def decode(
         probs = torch.softmax(link.class_logits(logits.detach().double()), 1)
         work = _Decoding(probs, priors, preps)
         work.volumes_and_stars()
-        work.nesting()
+        work.nesting(fill=False)
         work.hulls()
+        work.nesting(fill=True)
         certificates = {
             name: prior.violation(work.labels, preps[name]) for name, prior in priors.items()
         }

@@ -6,13 +6,20 @@ import torch
 from torch import Tensor
 
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-11}  # volume error over max(V, N / 1000)
-ITERATIONS = 200
-PATIENCE = 6  # iterations without progress after which rounding is the limit
+COARSE = 1e-4  # tolerance at the temperatures on the way down
+ITERATIONS = 100
+LEAST = 1e-3  # volumes nearer than this to 0 or N pixels count as 0 and N
+PATIENCE = 20  # iterations without progress after which rounding is the limit
+
+
+def _wide(temperature: Tensor) -> Tensor:
+    """Shape temperatures () or (B,) so that they divide (B, K, N)."""
+    return temperature.view(-1, 1, 1) if temperature.ndim else temperature
 
 
 def _probs(height: Tensor, q: Tensor, temperature: Tensor, ordered: bool) -> Tensor:
     """Give the probabilities under the shifts q, (B, K, N)."""
-    scaled = (height + q.to(height.dtype).unsqueeze(2)) / temperature
+    scaled = (height + q.to(height.dtype).unsqueeze(2)) / _wide(temperature).to(height.dtype)
     return torch.sigmoid(scaled) if ordered else torch.softmax(scaled, 1)
 
 
@@ -21,10 +28,10 @@ def _moments(u: Tensor, temperature: Tensor, ordered: bool) -> tuple[Tensor, Ten
     volumes = u.sum(2, dtype=torch.float64)
     if ordered:
         spread = (u * (1 - u)).sum(2, dtype=torch.float64)
-        return volumes, torch.diag_embed(spread) / temperature.double()
+        return volumes, torch.diag_embed(spread) / _wide(temperature).double()
     wide = u.double()
     outer = wide @ wide.transpose(1, 2)  # (B, K, K)
-    return volumes, (torch.diag_embed(volumes) - outer) / temperature.double()
+    return volumes, (torch.diag_embed(volumes) - outer) / _wide(temperature).double()
 
 
 def _unknowns(targets: Tensor, ordered: bool) -> Tensor:
@@ -49,46 +56,99 @@ def _direction(slope: Tensor, hessian: Tensor, wanted: Tensor) -> Tensor:
     return torch.where(wanted, solved.squeeze(2) / scale, torch.zeros_like(slope))
 
 
-def _reachable(targets: Tensor, pixels: int) -> Tensor:
-    """Move volumes 0 and N, which no finite q attains, to where the links underflow."""
-    return targets.clamp(min=1e-3, max=pixels - 1e-3)
+def _pins(targets: Tensor, pixels: int) -> Tensor:
+    """Mark volumes that no finite q attains: −1 for 0, +1 for all pixels, (B, K)."""
+    filled = targets.nan_to_num(nan=0.5 * pixels)
+    return (filled > pixels - LEAST).double() - (filled < LEAST).double()
 
 
-def _error(volumes: Tensor, targets: Tensor, wanted: Tensor, pixels: int) -> Tensor:
-    off = (targets - volumes).abs() / targets.clamp_min(pixels / 1000)
-    return torch.where(wanted, off, torch.zeros_like(off)).amax(1)
+class _Problem:
+    """One batch of volume equations at given temperatures (B,)."""
+
+    def __init__(self, height: Tensor, targets: Tensor, ordered: bool) -> None:
+        self.height, self.ordered = height, ordered
+        pixels = height.shape[2]
+        self.pins = _pins(targets, pixels)
+        self.wanted = _unknowns(targets, ordered) & (self.pins == 0)
+        self.goal = targets.nan_to_num(nan=0.0)
+        self.floor = self.goal.clamp_min(pixels / 1000)
+
+    def begin(self, q: Tensor, temperature: Tensor) -> Tensor:
+        """Keep the unknowns of q; put pinned classes out of, or in, everybody's reach."""
+        far = self.height.abs().amax((1, 2)).double() * 2 + 100 * temperature.double()
+        return torch.where(self.wanted, q, self.pins * far.unsqueeze(1))
+
+    def slope(self, volumes: Tensor) -> Tensor:
+        """Give the gradient of the dual energy, (B, K)."""
+        return torch.where(self.wanted, self.goal - volumes, torch.zeros_like(volumes))
+
+    def search(self, q: Tensor, d: Tensor, first: Tensor, temperature: Tensor) -> Tensor:
+        """Shorten steps after which the slope along d is steep the other way, (B,)."""
+        length = torch.ones_like(first)
+        for _ in range(30):
+            trial = _probs(self.height, q + length.unsqueeze(1) * d, temperature, self.ordered)
+            slope = (self.slope(trial.sum(2, dtype=torch.float64)) * d).sum(1)
+            far = slope < -0.9 * first
+            if not bool(far.any()):
+                break
+            secant = (first / (first - slope)).clamp(0.1, 0.9)
+            length = torch.where(far, length * secant, length)
+        return length
+
+    def step(self, q: Tensor, volumes: Tensor, hessian: Tensor, temperature: Tensor) -> Tensor:
+        """Take one safeguarded Newton step; Sinkhorn's where Newton's is unusable."""
+        scale = temperature.double()
+        slope = self.slope(volumes)
+        sinkhorn = (
+            scale.unsqueeze(1) * (self.goal.clamp_min(1e-12) / volumes.clamp_min(1e-12)).log()
+        )
+        sinkhorn = torch.where(self.wanted, sinkhorn, torch.zeros_like(sinkhorn))
+        d = _direction(slope, hessian, self.wanted)
+        cap = torch.maximum(5 * scale, 3 * sinkhorn.abs().amax(1))
+        usable = torch.isfinite(d).all(1) & ((d * slope).sum(1) > 0)
+        shrink = (cap / d.abs().amax(1).clamp_min(1e-300)).clamp_max(1).unsqueeze(1)
+        d = torch.where(usable.unsqueeze(1), d * shrink, sinkhorn)
+        first = (slope * d).sum(1)
+        return q + self.search(q, d, first, temperature).unsqueeze(1) * d
+
+    def solve(self, q: Tensor, temperature: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+        """Iterate to the tolerance or to the limit of rounding; give q and the error (B,)."""
+        best, best_error = q, torch.full_like(q[:, 0], torch.inf)
+        waited = torch.zeros_like(best_error)
+        for _ in range(ITERATIONS):
+            u = _probs(self.height, q, temperature, self.ordered)
+            volumes, hessian = _moments(u, temperature, self.ordered)
+            error = (self.slope(volumes).abs() / self.floor).amax(1)
+            waited = torch.where(error < 0.9 * best_error, torch.zeros_like(waited), waited + 1)
+            better = error < best_error
+            best = torch.where(better.unsqueeze(1), q, best)
+            best_error = torch.where(better, error, best_error)
+            active = (best_error > tolerance) & (waited < PATIENCE)
+            if not bool(active.any()):
+                break
+            moved = self.step(q, volumes, hessian, temperature)
+            q = torch.where(active.unsqueeze(1), moved, q)
+        return best, best_error
 
 
-def _line_search(
-    height: Tensor,
-    q: Tensor,
-    d: Tensor,
-    goal: Tensor,
-    temperature: Tensor,
-    ordered: bool,
-    wanted: Tensor,
-    active: Tensor,
-) -> Tensor:
-    """Give the step length of each sample: the slope along d falls but stays bounded, (B,)."""
-    length = torch.ones(q.shape[0], dtype=q.dtype, device=q.device)
-    volumes = _probs(height, q, temperature, ordered).sum(2, dtype=torch.float64)
-    first = (torch.where(wanted, goal - volumes, 0.0) * d).sum(1)
-    for _ in range(30):
-        trial = _probs(height, q + length.unsqueeze(1) * d, temperature, ordered)
-        slope = torch.where(wanted, goal - trial.sum(2, dtype=torch.float64), 0.0)
-        slope = (slope * d).sum(1)
-        far = active & (slope < -0.9 * first)
-        if not bool(far.any()):
-            break
-        secant = (first / (first - slope)).clamp(0.1, 0.9)
-        length = torch.where(far, length * secant, length)
-    return length
+def _cool(problem: _Problem, temperature: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Solve from a temperature as wide as the logits down to the wanted one."""
+    height = problem.height
+    hot = height.amax((1, 2)) - height.amin((1, 2))
+    q = torch.zeros_like(problem.goal)
+    while bool((hot > temperature).any()):
+        warm = torch.maximum(hot, temperature)
+        q, _ = problem.solve(problem.begin(q, warm), warm, COARSE)
+        hot = hot / 3
+    return problem.solve(problem.begin(q, temperature), temperature, tolerance)
 
 
 def newton(
     height: Tensor, targets: Tensor, temperature: Tensor, start: Tensor, ordered: bool
 ) -> Tensor:
     """Find shifts q with Σ_x link((height + q) / temperature) = targets.
+
+    A warm start that fails is replaced by cooling from a high temperature.
 
     Parameters
     ----------
@@ -102,46 +162,16 @@ def newton(
     -------
     (B, K) float64
     """
-    pixels = height.shape[2]
-    wanted = _unknowns(targets, ordered)
-    goal = torch.where(targets.isnan(), torch.zeros_like(targets), _reachable(targets, pixels))
-    if not ordered:  # V = N for one class leaves the others their tiny share
-        none_free = (~targets.isnan()).all(1, keepdim=True)
-        goal = torch.where(none_free, goal * (pixels / goal.sum(1, keepdim=True)), goal)
-    q = torch.where(wanted, start - _reference(start, targets, ordered), torch.zeros_like(start))
-    scale = temperature.double()
-    active = torch.ones(q.shape[0], dtype=torch.bool, device=q.device)
-    best, best_error, waited = q, torch.full_like(q[:, 0], torch.inf), torch.zeros_like(q[:, 0])
-    for _ in range(ITERATIONS):
-        u = _probs(height, q, temperature, ordered)
-        volumes, hessian = _moments(u, temperature, ordered)
-        error = _error(volumes, goal, wanted, pixels)
-        better = error < best_error
-        best = torch.where((better & active).unsqueeze(1), q, best)
-        waited = torch.where(error < 0.9 * best_error, torch.zeros_like(waited), waited + 1)
-        best_error = torch.where(better & active, error, best_error)
-        active = active & (error > TOLERANCE[height.dtype]) & (waited < PATIENCE)
-        if not bool(active.any()):
-            break
-        slope = torch.where(wanted, goal - volumes, torch.zeros_like(goal))
-        sinkhorn = scale * (goal.clamp_min(1e-12).log() - volumes.clamp_min(1e-12).log())
-        sinkhorn = torch.where(wanted, sinkhorn, torch.zeros_like(sinkhorn))
-        d = _direction(slope, hessian, wanted)
-        cap = torch.maximum(5 * scale, 3 * sinkhorn.abs().amax(1))  # (B,)
-        size = d.abs().amax(1).clamp_min(1e-300)
-        usable = torch.isfinite(d).all(1) & ((d * slope).sum(1) > 0)
-        d = torch.where(usable.unsqueeze(1), d * (cap / size).clamp_max(1).unsqueeze(1), sinkhorn)
-        length = _line_search(height, q, d, goal, temperature, ordered, wanted, active)
-        q = torch.where(active.unsqueeze(1), q + length.unsqueeze(1) * d, q)
-    return best
-
-
-def _reference(start: Tensor, targets: Tensor, ordered: bool) -> Tensor:
-    """Give the shift of the class held at q = 0, (B, 1)."""
-    if ordered:
-        return torch.zeros_like(start[:, :1])
-    held = ~_unknowns(targets, ordered)
-    return (start * held).sum(1, keepdim=True) / held.sum(1, keepdim=True).clamp_min(1)
+    problem = _Problem(height, targets, ordered)
+    tolerance = TOLERANCE[height.dtype]
+    each = temperature.detach().expand(height.shape[0])
+    q = problem.begin(start, each)
+    q, error = problem.solve(q, each, tolerance)
+    failed = error > max(1e-4, tolerance)
+    if bool(failed.any()):
+        cooled, cooled_error = _cool(problem, each, tolerance)
+        q = torch.where((failed & (cooled_error < error)).unsqueeze(1), cooled, q)
+    return q
 
 
 class VolumeDual(torch.autograd.Function):
@@ -176,7 +206,8 @@ class VolumeDual(torch.autograd.Function):
         flat = height.flatten(2)
         u = _probs(flat, q, temperature, ctx.ordered)
         _, hessian = _moments(u, temperature, ctx.ordered)
-        y = _direction(grads[0].double(), hessian, _unknowns(targets, ctx.ordered))
+        wanted = _unknowns(targets, ctx.ordered) & (_pins(targets, flat.shape[2]) == 0)
+        y = _direction(grads[0].double(), hessian, wanted)
         shift = y.to(u.dtype).unsqueeze(2)
         spread = u * (1 - u) * shift if ctx.ordered else u * (shift - (u * shift).sum(1, True))
         spread = spread / temperature

@@ -55,8 +55,8 @@ class Nested(Prior):
 
     Object j is label j with everything inside it. Under the ordered link the channels are held
     in order, u_inner <= u_outer, by exact isotonic regression. Under the softmax link the labels
-    exclude each other and only the label map can break the nesting: an inner object that does
-    not touch the label around it.
+    exclude each other and only the label map can break the nesting: a component of the inner
+    object that touches nothing of the label around it, while that label exists elsewhere.
 
     Parameters
     ----------
@@ -122,14 +122,19 @@ class Nested(Prior):
         """See `Prior.field`."""
         return dual[0]
 
-    def harden(self, labels: Tensor, probs: Tensor, prep: _Prep) -> Tensor:
-        """Take inner pixels that lie outside the outer object out of the inner one."""
+    def harden(self, labels: Tensor, probs: Tensor, prep: _Prep, *, fill: bool = False) -> Tensor:
+        """Take inner pixels that lie outside the outer object out of the inner one.
+
+        They take their likeliest other label, or with `fill` the label around the inner object.
+        """
         if prep.channels:
             return labels
         for place in range(len(self.order) - 1):
             inner = self.order[: place + 1]
             stray = self._stray(labels, place)
-            if bool(stray.any()):
+            if fill:
+                labels = torch.where(stray, self.order[place + 1], labels)
+            elif bool(stray.any()):
                 keep = torch.isin(labels, torch.tensor(inner, device=labels.device)) & ~stray
                 labels = relabel(labels, probs, keep, inner)
         return labels
@@ -160,11 +165,14 @@ def stray_components(mask: np.ndarray, around: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (*S) bool   8-connected in 2-D, 26-connected in 3-D
+    (*S) bool   8-connected in 2-D, 26-connected in 3-D; all False where there is no such label
+    at all: then the inner object fills the outer one
     """
+    if not around.any():
+        return np.zeros_like(mask)
     ones = np.ones((3,) * mask.ndim, dtype=bool)
     components, count = ndimage.label(mask, ones)
     touched = np.zeros(count + 1, dtype=bool)
     touched[np.unique(components[ndimage.binary_dilation(around, ones)])] = True
     touched[0] = True
-    return ~touched[components]
+    return np.asarray(~touched[components])

@@ -78,7 +78,7 @@ def sample_centres(centres: object, batch: int, label: int) -> list[Points]:
     return found
 
 
-def _flat(mask: Tensor) -> np.ndarray:
+def _array(mask: Tensor) -> np.ndarray:
     return np.ascontiguousarray(mask.detach().cpu().numpy())
 
 
@@ -160,7 +160,7 @@ class Star(Prior):
         return dual[0].unsqueeze(1) * mask.view(1, -1, 1, 1)
 
     def weights(self, probs: Tensor, prep: _Prep) -> np.ndarray:
-        """Give what each pixel gains by lying in the object, (B, Y * X) float64."""
+        """Give what each pixel gains by lying in the object, (B, Y, X) float64."""
         inside = torch.zeros(probs.shape[1], dtype=torch.bool, device=probs.device)
         inside[list(prep.extent)] = True
         shape = (1, -1, 1, 1)
@@ -169,7 +169,7 @@ class Star(Prior):
         gain = best_in.clamp_min(1e-300).log() - best_out.clamp_min(1e-300).log()
         gain = torch.where(best_in == 0, torch.full_like(gain, -1e9), gain)
         gain = torch.where(best_out == 0, torch.full_like(gain, 1e6), gain)
-        return gain.detach().double().flatten(1).cpu().numpy()
+        return _array(gain.double())
 
     def harden(
         self, labels: Tensor, probs: Tensor, prep: _Prep, *, keep_volume: bool = False
@@ -185,14 +185,14 @@ class Star(Prior):
                 mask = closure_with_volume(weight, parent, sizes[sample], order)
             else:
                 mask = max_weight_closure(weight, parent, order)
-            masks.append(mask.reshape(labels.shape[1:]))
+            masks.append(mask)
         object_mask = torch.as_tensor(np.stack(masks), device=labels.device)
         return relabel(labels, probs, object_mask, prep.extent)
 
     def closed(self, mask: Tensor, prep: _Prep) -> Tensor:
         """Give the smallest star-shaped superset of a mask, (B, Y, X) bool."""
         closed = [
-            ancestor_closure(_flat(row).ravel(), parent, order).reshape(mask.shape[1:])
+            ancestor_closure(_array(row), parent, order)
             for row, parent, order in zip(mask, prep.parents, prep.orders, strict=True)
         ]
         return torch.as_tensor(np.stack(closed), device=mask.device)
@@ -200,9 +200,9 @@ class Star(Prior):
     def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
         """Count object pixels whose next pixel towards the centre is outside."""
         members = torch.tensor(prep.extent, device=labels.device)
-        mask = _flat(torch.isin(labels, members))
+        mask = _array(torch.isin(labels, members))
         count = sum(
-            int(star_violations(row.ravel(), parent))
+            int(star_violations(row, parent))
             for row, parent in zip(mask, prep.parents, strict=True)
         )
         size = int(mask.sum())
