@@ -9,10 +9,12 @@ from .discs import disc_counts
 from .hull import convex_hull_mask, convex_star_closure, hull_closure, hull_deficit
 from .isotonic import block_mean, tree_isotonic, tree_isotonic_blocks
 from .rays import ray_forest, ray_tree, topological_order
+from .transport import assign_volumes
 from .volume_closure import closure_with_volume
 
 __all__ = [
     "ancestor_closure",
+    "assign_volumes",
     "block_mean",
     "closed_subset",
     "closure_with_volume",
