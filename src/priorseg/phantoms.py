@@ -44,8 +44,7 @@ def _check(size: int, noise: float) -> None:
 
 
 def _grid(size: int) -> tuple[Field, Field]:
-    y, x = np.mgrid[:size, :size].astype(np.float64)
-    return y, x
+    return tuple(np.mgrid[:size, :size].astype(np.float64))
 
 
 def _texture(rng: np.random.Generator, size: int, waves: int, finest: float) -> Field:
@@ -98,7 +97,6 @@ def _vessel(
         y, x = y + math.sin(angle), x + math.cos(angle)
         if step > 0.1 * size and rng.random() < 2.5 / size:
             _vessel(rng, dark, (y, x), angle + rng.choice([-0.6, 0.6]), 0.7 * width)
-            bend = rng.normal(0, 0.004)
 
 
 def _vessels(rng: np.random.Generator, size: int, centre: tuple[float, float]) -> Field:
@@ -113,13 +111,10 @@ def _vessels(rng: np.random.Generator, size: int, centre: tuple[float, float]) -
 
 
 def _ellipse(
-    grid: tuple[Field, Field], centre: Sequence[float], axes: tuple[float, float], tilt: float
+    grid: tuple[Field, Field], centre: Sequence[float], axes: tuple[float, float]
 ) -> Field:
-    """Measure an ellipse: below 1 inside, 1 on it; axes along y and x before the tilt."""
-    y, x = grid[0] - centre[0], grid[1] - centre[1]
-    along = math.cos(tilt) * y + math.sin(tilt) * x
-    across = math.cos(tilt) * x - math.sin(tilt) * y
-    return np.hypot(along / axes[0], across / axes[1])
+    """Measure an ellipse with half axes along y and x: below 1 inside, 1 on it."""
+    return np.hypot((grid[0] - centre[0]) / axes[0], (grid[1] - centre[1]) / axes[1])
 
 
 def _retina(
@@ -167,18 +162,18 @@ def cup_disc(
     at = (middle + drift[0], middle + drift[1]) if centre is None else centre
     if any(c - max(axes) < 0 or c + max(axes) > size - 1 for c in at):
         raise ValueError(f"A disc at {at} does not fit: keep it {max(axes):.0f} px off the border.")
-    shift = 0.4 * (1 - vcdr) * np.array([rng.uniform(-1, 1), rng.uniform(-1, 1)]) / math.sqrt(2)
+    shift = 0.28 * (1 - vcdr) * rng.uniform(-1, 1, 2)  # in half axes: the cup stays inside
     within = (at[0] + shift[0] * axes[0], at[1] + shift[1] * axes[1])
     grid = _grid(size)
-    disc = _ellipse(grid, at, axes, 0.0)
-    cup = _ellipse(grid, within, (vcdr * axes[0], vcdr * axes[1]), 0.0)
+    disc = _ellipse(grid, at, axes)
+    cup = _ellipse(grid, within, (vcdr * axes[0], vcdr * axes[1]))
     image = _retina(rng, size, (disc, cup), axes)
     image = _paint(image, 0.62 * _vessels(rng, size, within), (0.45, 0.10, 0.08))
     slope = rng.uniform(-0.12, 0.12, 2)
     light = 1 + (slope[0] * (grid[0] - middle) + slope[1] * (grid[1] - middle)) / middle
     vignette = 1 - 0.28 * ((grid[0] - middle) ** 2 + (grid[1] - middle) ** 2) / (2 * middle**2)
     image = image * (light * vignette)[..., None]
-    area = math.pi * axes[0] * axes[1]
+    area: float = math.pi * axes[0] * axes[1]
     return Phantom(
         _quantise(image, noise, rng),
         ((disc <= 1).astype(np.uint8) + (cup <= 1)).astype(np.uint8),
@@ -225,9 +220,8 @@ def _white_cell(
     count, turn = int(rng.integers(2, 5)), rng.uniform(0, 2 * math.pi)
     angles = turn + math.radians(60) * (np.arange(count) - (count - 1) / 2)
     arc = 0.45 * radius
-    lobes = np.stack(
-        (centre[0] + arc * np.sin(angles), centre[1] + arc * np.cos(angles)), 1
-    )  # (L, 2); neighbours 0.45 radius apart, the next ones 0.78
+    lobes = np.array(centre) + arc * np.stack((np.sin(angles), np.cos(angles)), 1)
+    # (L, 2); neighbours are 0.45 radius apart, the next ones 0.78
     wobbles = () if round_outline else tuple((k, rng.uniform(-0.04, 0.04)) for k in (2, 3))
     return _Cell(centre, radius, wobbles, lobes, 0.29 * radius)
 
@@ -241,16 +235,14 @@ def _place(rng: np.random.Generator, size: int, count: int) -> list[_Cell]:
             return cells
         r = radius * rng.uniform(0.85, 1.0)
         if len(cells) == 1:
-            angle = rng.uniform(0, 2 * math.pi)
-            reach = cells[0].radius + r
+            angle, reach = rng.uniform(0, 2 * math.pi), cells[0].radius + r
             y, x = cells[0].centre
             at = (y + reach * math.sin(angle), x + reach * math.cos(angle))
         else:
             at = (rng.uniform(0, size), rng.uniform(0, size))
         inside = all(1.1 * r < c < size - 1 - 1.1 * r for c in at)
-        apart = all(math.dist(at, c.centre) > 1.1 * (r + c.radius) for c in cells[1:])
-        if len(cells) > 1:
-            apart = apart and math.dist(at, cells[0].centre) > 1.1 * (r + cells[0].radius)
+        others = cells if len(cells) > 1 else []
+        apart = all(math.dist(at, c.centre) > 1.1 * (r + c.radius) for c in others)
         if inside and apart:
             cells.append(_white_cell(rng, at, r, round_outline=len(cells) < 2))
     raise ValueError(f"{count} cells do not fit into {size} pixels: ask for fewer.")
@@ -301,10 +293,8 @@ def blood_smear(size: int = 512, seed: int = 0, cells: int = 6, noise: float = 0
     return Phantom(
         _quantise(image, noise, rng),
         labels,
-        {
-            1: np.array([cell.centre for cell in placed]),
-            2: np.array([cell.lobes[len(cell.lobes) // 2] for cell in placed]),
-        },
+        {1: np.array([c.centre for c in placed]),
+         2: np.array([c.lobes[len(c.lobes) // 2] for c in placed])},
         {1: sum(c.area() for c in placed), 2: sum(c.nucleus_area() for c in placed)},
         f"synthetic blood smear: {cells} white cells (1: cytoplasm, 2: nucleus), seed {seed}",
     )
