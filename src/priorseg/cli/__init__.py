@@ -1,0 +1,80 @@
+"""The command line: ``priorseg demo | segment | models``; heavy imports wait for a subcommand."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from .. import __version__
+
+SAMPLES = ("retina", "cell", "cup-disc-phantom", "blood-smear-phantom")
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    demo = commands.add_parser("demo", help="open the window on a sample image")
+    demo.add_argument("--sample", choices=SAMPLES, default=SAMPLES[0])
+    files = "folder for the screenshot and the label image (default: %(default)s)"
+    demo.add_argument("--out", default="demo-output", metavar="DIR", help=files)
+    unseen = "leave only the files, without a window on the screen; the rule without a display"
+    demo.add_argument("--headless", action="store_true", help=unseen)
+    demo.set_defaults(module="demo")
+
+
+def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    segment = commands.add_parser("segment", help="segment image files with a trained model")
+    add = segment.add_argument
+    add("images", nargs="+", metavar="IMAGE", help="PNG, JPEG or TIFF file or a pattern like *.tif")
+    add("-m", "--model", required=True, help="name of a shipped model or path of a .priorseg file")
+    add("-o", "--out", default="segmented", metavar="DIR", help="default: %(default)s")
+    add("--format", choices=("png", "tiff"), default="png", help="of the labels; stacks are TIFF")
+    add("--axes", help="names of the image's axes, for example ZYX or YXC")
+    add("--spacing", nargs="+", type=float, metavar="EDGE", help="pixel edge: one, or Y and X")
+    more = {"action": "append", "default": []}
+    text = "add or replace a prior, for example 'convex(labels=(1,))'; may be repeated"
+    add("--prior", **more, metavar="NAME(...)", help=text)  # type: ignore[arg-type]
+    text = "star centre in pixels, adds the star prior of the label; may be repeated"
+    add("--centre", **more, metavar="LABEL:Y,X", help=text)  # type: ignore[arg-type]
+    text = "wanted size of an object, adds the volume prior; may be repeated"
+    add("--volume", **more, metavar="LABEL=PIXELS", help=text)  # type: ignore[arg-type]
+    add("--plain", action="store_true", help="the network alone, without shape priors")
+    segment.set_defaults(module="segment")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="priorseg", description="Interactive segmentation with exact shape priors."
+    )
+    parser.add_argument("--version", action="version", version=f"priorseg {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_segment(commands)
+    models = commands.add_parser("models", help="list the shipped models")
+    models.add_argument("--json", action="store_true", help="print the whole cards as JSON")
+    models.set_defaults(module="models")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : list of str   None = the arguments of the process
+
+    Returns
+    -------
+    int   0; 1 if some files failed; 2 if the command could not be done; 130 if interrupted
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed what was wrong, the help or the version
+        return stop.code if isinstance(stop.code, int) else 2
+    try:
+        command = import_module(f".{arguments.module}", __name__)
+        code: int = command.run(arguments)
+        return code
+    except (ValueError, OSError, ImportError) as error:
+        print(f"priorseg: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,163 @@
+"""What the command line says about priors, centres and volumes, turned into a head and a scene."""
+
+import argparse
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..session.settings import PriorChoice
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..links import Link
+    from ..scene import Scene
+    from ..segmenter import Segmenter
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Hold what is asked of every file.
+
+    Parameters
+    ----------
+    priors : tuple      to add to the model's, or to put in their place
+    centres : mapping   label -> ((y, x), ...), pixels
+    volumes : mapping   label -> pixels
+    plain : bool        the network alone
+    """
+
+    priors: tuple[PriorChoice, ...] = ()
+    centres: Mapping[int, Points] = field(default_factory=dict)
+    volumes: Mapping[int, float] = field(default_factory=dict)
+    plain: bool = False
+
+
+def parse_centres(texts: Sequence[str]) -> dict[int, Points]:
+    """Read ``LABEL:Y,X`` into label -> points.
+
+    Raises
+    ------
+    ValueError  for anything else; shows the text.
+    """
+    centres: dict[int, Points] = {}
+    for text in texts:
+        label, _, point = text.partition(":")
+        try:
+            y, x = (float(value) for value in point.split(","))
+            centres[int(label)] = (*centres.get(int(label), ()), (y, x))
+        except ValueError:
+            raise ValueError(f"--centre {text!r} must look like 2:120,133.5 (label:y,x).") from None
+    return centres
+
+
+def parse_volumes(texts: Sequence[str]) -> dict[int, float]:
+    """Read ``LABEL=PIXELS`` into label -> pixels.
+
+    Raises
+    ------
+    ValueError  for anything else; shows the text.
+    """
+    volumes: dict[int, float] = {}
+    for text in texts:
+        label, _, pixels = text.partition("=")
+        try:
+            volumes[int(label)] = float(pixels)
+        except ValueError:
+            raise ValueError(f"--volume {text!r} must look like 1=3120 (label=pixels).") from None
+    return volumes
+
+
+def parse_prior(text: str) -> PriorChoice:
+    """Read ``name`` or ``name(setting=value, ...)``; values are plain Python literals.
+
+    Raises
+    ------
+    ValueError  for anything else; shows the text.
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        if isinstance(node, ast.Name):
+            return PriorChoice(node.id)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+            settings = {str(word.arg): ast.literal_eval(word.value) for word in node.keywords}
+            return PriorChoice(node.func.id, settings)
+    except (SyntaxError, ValueError):
+        pass
+    raise ValueError(f"--prior {text!r} must look like star(label=1) or volume.")
+
+
+def parse(arguments: argparse.Namespace) -> Request:
+    """Read the arguments; a centre brings its star prior, a volume the volume prior.
+
+    Raises
+    ------
+    ValueError  for what cannot be read or does not go together.
+    """
+    centres, volumes = parse_centres(arguments.centre), parse_volumes(arguments.volume)
+    chosen = [parse_prior(text) for text in arguments.prior]
+    chosen += [PriorChoice("star", {"label": label}) for label in centres]
+    chosen += [PriorChoice("volume")] if volumes else []
+    if arguments.plain and chosen:
+        raise ValueError("--plain leaves out all priors; take --prior, --centre, --volume away.")
+    return Request(tuple(dict.fromkeys(chosen)), centres, volumes, arguments.plain)
+
+
+def with_priors(segmenter: "Segmenter", request: Request) -> "Segmenter":
+    """Add the wanted priors to a segmenter's head, in place of those with the same target.
+
+    Raises
+    ------
+    ValueError  for an unknown prior or setting; names the known ones.
+    """
+    from torch import nn
+
+    from ..session.problem import make_prior
+
+    priors = list(segmenter.head.priors)
+    for choice in request.priors:
+        fresh = make_prior(choice)
+        label = getattr(fresh, "label", None)
+        kept = [p for p in priors if (p.name, getattr(p, "label", None)) != (fresh.name, label)]
+        priors = [*kept, fresh]
+    segmenter.head.priors = nn.ModuleList(priors)
+    return segmenter
+
+
+def make_scene(request: Request, spacing: tuple[float, float], segmenter: "Segmenter") -> "Scene":
+    """Put together what is known about an image besides its pixels.
+
+    Raises
+    ------
+    ValueError  if a label does not exist in the model.
+    """
+    import torch
+
+    from ..scene import Scene
+
+    for label in (*request.centres, *request.volumes):
+        if label not in segmenter.labels:
+            known = ", ".join(f"{key} {name}" for key, name in segmenter.labels.items())
+            raise ValueError(f"label {label} does not exist; the model has {known}.")
+    return Scene(
+        spacing=spacing,
+        centres={label: torch.tensor(points) for label, points in request.centres.items()},
+        volumes=_volume_row(request.volumes, segmenter.head.link, len(segmenter.labels)),
+    )
+
+
+def _volume_row(volumes: Mapping[int, float], link: "Link", count: int) -> "Tensor | None":
+    import torch
+
+    if not volumes:
+        return None
+    first = 1 if link.name == "ordered" else 0  # nested objects: channel of label j is j - 1
+    row = torch.full((1, count - first), torch.nan, dtype=torch.float64)
+    for label, pixels in volumes.items():
+        if label < first:
+            raise ValueError("the background of nested objects has no volume of its own.")
+        row[0, label - first] = pixels
+    return row

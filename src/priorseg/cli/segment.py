@@ -1,0 +1,146 @@
+"""``priorseg segment``: label images and certificates for a list of files."""
+
+import argparse
+import glob
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..io import read_image, write_labels
+from .request import Request, make_scene, parse, with_priors
+
+if TYPE_CHECKING:
+    from ..decode import Decoded
+    from ..segmenter import Segmenter
+
+def expand(patterns: Sequence[str]) -> list[Path]:
+    """Turn names and patterns into files, in order, each once; a lost name stays in the list."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        matches = [] if os.path.exists(pattern) else sorted(glob.glob(pattern, recursive=True))
+        found.update(dict.fromkeys(map(Path, matches or [pattern])))
+    return list(found)
+
+
+def write_stack(path: Path, labels: NDArray[Any]) -> None:
+    """Write a stack of label maps as TIFF; no half file is left if that fails."""
+    import tifffile
+
+    part = path.with_name(f".{path.stem}.part.tiff")
+    try:
+        kind = np.uint8 if labels.max(initial=0) < 256 else np.uint16
+        tifffile.imwrite(part, labels.astype(kind), imagej=True, metadata={"axes": "ZYX"})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def report(decoded: "Decoded", names: Mapping[int, str]) -> dict[str, Any]:
+    """Give pixel counts and certificates as plain values."""
+    labels = decoded.labels[0].cpu().numpy()
+    return {
+        "pixels": {name: int((labels == label).sum()) for label, name in names.items()},
+        "certificates": {name: asdict(c) for name, c in decoded.certificates.items()},
+    }
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is the same for every file."""
+
+    segmenter: "Segmenter"
+    request: Request
+    folder: Path
+    model: str
+    tiff: bool
+    axes: str | None
+    spacing: tuple[float, float] | None
+
+
+def segment_file(path: Path, job: _Job) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
+    """Segment every plane of one file.
+
+    Returns
+    -------
+    labels : (Y, X) or (planes, Y, X)
+    reports : one per plane, see `report`
+    """
+    from ..session.image import describe, take_plane
+
+    stored = read_image(path)
+    axes, spacing = job.axes or stored.axes, job.spacing or stored.spacing
+    info = describe(stored.array, axes=axes, spacing=spacing, name=path.name)
+    scene = make_scene(job.request, info.spacing, job.segmenter)
+    planes, reports = [], []
+    for index in range(info.planes):
+        plane = take_plane(stored.array, info, index)
+        decoded = job.segmenter.segment(plane, scene=scene, plain=job.request.plain)
+        planes.append(decoded.labels[0].cpu().numpy())
+        reports.append(report(decoded, job.segmenter.labels))
+    return (planes[0] if info.planes == 1 else np.stack(planes)), reports
+
+
+def _finish(path: Path, job: _Job) -> Path:
+    """Segment one file and write its two results."""
+    labels, reports = segment_file(path, job)
+    suffix = ".tiff" if labels.ndim > 2 or job.tiff else ".png"
+    target = job.folder / f"{path.stem}_labels{suffix}"
+    if labels.ndim > 2:
+        write_stack(target, labels)
+    else:
+        write_labels(target, labels)
+    head = {"image": str(path), "model": job.model, "plain": job.request.plain}
+    text = json.dumps({**head, "planes": reports}, indent=2)
+    (job.folder / f"{path.stem}_certificate.json").write_text(text + "\n", encoding="utf-8")
+    return target
+
+
+def _prepare(arguments: argparse.Namespace) -> _Job:
+    from ..bundle import load_bundle
+
+    request = parse(arguments)
+    if arguments.spacing and len(arguments.spacing) > 2:
+        raise ValueError(f"--spacing takes one or two lengths, got {arguments.spacing}.")
+    edges = tuple((arguments.spacing * 2)[-2:]) if arguments.spacing else None
+    segmenter = with_priors(load_bundle(arguments.model), request)
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    tiff = arguments.format == "tiff"
+    return _Job(segmenter, request, folder, arguments.model, tiff, arguments.axes, edges)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment the files; report a bad one and go on with the rest.
+
+    Returns
+    -------
+    int   0, or 1 if any file failed
+
+    Raises
+    ------
+    ValueError, OSError  if nothing can be done: unknown model, bad arguments, no folder.
+    """
+    job = _prepare(arguments)
+    paths = expand(arguments.images)
+    taken: dict[str, Path] = {}
+    failed = 0
+    for path in paths:
+        try:
+            twin = taken.setdefault(path.stem, path)
+            if twin != path:
+                raise ValueError(f"has the same name as {twin}; use another output folder")
+            print(f"{path} -> {_finish(path, job)}")
+        except (ValueError, OSError, RuntimeError) as error:
+            failed += 1
+            reason = " ".join(str(error).split()) or type(error).__name__
+            print(f"priorseg: {path}: {reason}", file=sys.stderr)
+    if failed:
+        print(f"priorseg: {failed} of {len(paths)} files failed", file=sys.stderr)
+    return 1 if failed else 0
