@@ -1,6 +1,7 @@
 """Read images, and write label maps without ever leaving half a file."""
 
 import os
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,14 +56,20 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         if ending == ".npy":
             return ImageFile(np.load(file, allow_pickle=False), None, None, None, name)
         return _read_picture(file, name)
+    except (MemoryError, PermissionError):
+        raise
     except Exception as error:
         raise ValueError(f"{file.name} is damaged or not what its name says: {error}") from error
 
 
 def _read_picture(file: Path, name: str) -> ImageFile:
-    from skimage.io import imread
+    from PIL import Image, ImageOps
 
-    array = np.asarray(imread(file))
+    with Image.open(file) as stored:
+        picture: Image.Image = ImageOps.exif_transpose(stored)  # as the camera was held
+        if picture.mode not in ("1", "L", "I", "I;16", "F", "RGB", "RGBA"):
+            picture = picture.convert("L" if picture.mode == "LA" else "RGB")
+        array = np.asarray(picture)
     return ImageFile(array, "YX" if array.ndim == 2 else "YXC", None, None, name)
 
 
@@ -93,7 +100,8 @@ def _tiff_spacing(tiff: Any) -> tuple[tuple[float, float] | None, str | None]:
         edges.append(below / above if above and below else 0.0)
     if unit in (None, "", "inch") or min(edges) <= 0:  # inches are a printer's default
         return None, None
-    return (edges[0], edges[1]), str(unit)
+    plain = re.sub(r"\\u([0-9A-Fa-f]{4})", lambda code: chr(int(code[1], 16)), str(unit))
+    return (edges[0], edges[1]), plain
 
 
 def write_labels(
@@ -131,9 +139,9 @@ def write_labels(
         raise ValueError(f"Labels must lie between 0 and 65535, got {low} to {high}.")
     array = array.astype(np.uint8 if high < 256 else np.uint16)
     if file.suffix.lower() == ".png":
-        from skimage.io import imsave
+        from PIL import Image
 
-        _replace(file, lambda part: imsave(part, array, check_contrast=False))
+        _replace(file, lambda part: Image.fromarray(array).save(part))
     else:
         _replace(file, lambda part: _save_tiff(part, array, spacing, units))
     return file
@@ -151,7 +159,9 @@ def _save_tiff(
     if spacing is None:
         tifffile.imwrite(file, array, imagej=True, metadata=metadata)
         return
-    metadata["unit"] = units or "px"
+    metadata["unit"] = "".join(
+        letter if letter.isascii() else f"\\u{ord(letter):04X}" for letter in units or "px"
+    )  # as ImageJ writes µm
     resolution = (1 / spacing[1], 1 / spacing[0])
     tifffile.imwrite(file, array, imagej=True, resolution=resolution, metadata=metadata)
 

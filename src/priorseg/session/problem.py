@@ -84,11 +84,9 @@ def make_prior(choice: PriorChoice) -> Prior:
 
 def _waits_for(choice: PriorChoice, settings: Settings, problem: Problem) -> str:
     """Say what a prior still needs from the user; empty if nothing."""
-    if choice.name == "star":
-        label = choice.settings.get("label")
-        if label not in settings.centres:
-            name = problem.names.get(label, label) if isinstance(label, int) else label
-            return f"Star shape of {name} is off: it has no centre yet."
+    label = choice.settings.get("label")
+    if choice.name == "star" and isinstance(label, int) and label not in settings.centres:
+        return f"Star shape of {problem.names.get(label, label)} is off: it has no centre yet."
     if choice.name == "volume" and not settings.volumes:
         return "Volume is off: no label has a wanted volume yet."
     return ""
