@@ -27,7 +27,9 @@ class BrightIsObject:
     head: Any = field(default_factory=lambda: VariationalHead([priors.TotalVariation(0.01)]))
     labels: dict[int, str] = field(default_factory=lambda: {0: "background", 1: "object"})
 
-    def segment(self, image: Any, *, scene: Scene, plain: bool = False) -> Decoded:
+    def segment(
+        self, image: Any, *, scene: Scene, plain: bool = False, object_px: float | None = None
+    ) -> Decoded:
         grey = np.asarray(image, float)
         grey = grey if grey.ndim == 2 else grey.mean(2)
         logit = torch.from_numpy(grey / 255 - 0.5)

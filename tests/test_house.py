@@ -89,3 +89,12 @@ def test_every_pin_is_a_plain_version() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins)
+
+
+def test_the_program_in_the_readme_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    program = re.search(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert program is not None
+    exec(program.group(1), {})
+    promised = re.findall(r"print\(.*\)  # (.*)", program.group(1))
+    assert capsys.readouterr().out.splitlines() == promised

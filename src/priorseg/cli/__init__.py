@@ -29,6 +29,9 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--format", choices=("png", "tiff"), default="png", help="of the labels; stacks are TIFF")
     add("--axes", help="names of the image's axes, for example ZYX or YXC")
     add("--spacing", nargs="+", type=float, metavar="EDGE", help="pixel edge: one, or Y and X")
+    text = "diameter of the objects in the image in pixels, for frames with many of them"
+    add("--object-px", type=float, metavar="PIXELS", help=text)
+    add("--device", default="cpu", help="where the network runs: cpu, cuda, mps")
     more = {"action": "append", "default": []}
     text = "add or replace a prior, for example 'convex(labels=(1,))'; may be repeated"
     add("--prior", **more, metavar="NAME(...)", help=text)  # type: ignore[arg-type]

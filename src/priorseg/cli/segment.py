@@ -62,6 +62,7 @@ class _Job:
     tiff: bool
     axes: str | None
     spacing: tuple[float, float] | None
+    object_px: float | None
 
 
 def segment_file(path: Path, job: _Job) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
@@ -81,7 +82,9 @@ def segment_file(path: Path, job: _Job) -> tuple[NDArray[np.int64], list[dict[st
     planes, reports = [], []
     for index in range(info.planes):
         plane = take_plane(stored.array, info, index)
-        decoded = job.segmenter.segment(plane, scene=scene, plain=job.request.plain)
+        decoded = job.segmenter.segment(
+            plane, scene=scene, plain=job.request.plain, object_px=job.object_px
+        )
         planes.append(decoded.labels[0].cpu().numpy())
         reports.append(report(decoded, job.segmenter.labels))
     return (planes[0] if info.planes == 1 else np.stack(planes)), reports
@@ -109,11 +112,28 @@ def _prepare(arguments: argparse.Namespace) -> _Job:
     if arguments.spacing and len(arguments.spacing) > 2:
         raise ValueError(f"--spacing takes one or two lengths, got {arguments.spacing}.")
     edges = tuple((arguments.spacing * 2)[-2:]) if arguments.spacing else None
-    segmenter = with_priors(load_bundle(arguments.model), request)
+    segmenter = _on_device(with_priors(load_bundle(arguments.model), request), arguments.device)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    tiff = arguments.format == "tiff"
-    return _Job(segmenter, request, folder, arguments.model, tiff, arguments.axes, edges)
+    return _Job(
+        segmenter=segmenter,
+        request=request,
+        folder=folder,
+        model=arguments.model,
+        tiff=arguments.format == "tiff",
+        axes=arguments.axes,
+        spacing=edges,
+        object_px=arguments.object_px,
+    )
+
+
+def _on_device(segmenter: "Segmenter", device: str) -> "Segmenter":
+    if device == "cpu":
+        return segmenter
+    try:
+        return segmenter.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch raises either
+        raise ValueError(f"--device {device} cannot be used: {error}") from error
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -137,7 +157,7 @@ def run(arguments: argparse.Namespace) -> int:
             if twin != path:
                 raise ValueError(f"has the same name as {twin}; use another output folder")
             print(f"{path} -> {_finish(path, job)}")
-        except (ValueError, OSError, RuntimeError) as error:
+        except (ValueError, OSError, RuntimeError, MemoryError) as error:
             failed += 1
             reason = " ".join(str(error).split()) or type(error).__name__
             print(f"priorseg: {path}: {reason}", file=sys.stderr)
