@@ -3,18 +3,18 @@
 import argparse
 import json
 
-from ..bundle import zoo_cards
+from ..bundle import models
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line per model, or all cards as JSON."""
-    cards = list(zoo_cards())
+    """Print two lines per model, or all cards as JSON."""
+    found = models()
     if arguments.json:
-        print(json.dumps([card.to_json() for card in cards], indent=2))
+        print(json.dumps([{**card.to_json(), "name": name} for name, card in found], indent=2))
         return 0
-    for card in cards:
-        labels = ", ".join(f"{key} {name}" for key, name in card.labels.items())
-        print(f"{card.name:20} {card.title}\n{'':20} labels: {labels}; licence: {card.licence}")
-    if not cards:
+    for name, card in found:
+        labels = ", ".join(f"{key} {text}" for key, text in card.labels.items())
+        print(f"{name:16} {card.title}\n{'':16} labels: {labels}")
+    if not found:
         print("no models are shipped with this version")
     return 0

@@ -117,14 +117,19 @@ def with_priors(segmenter: "Segmenter", request: Request) -> "Segmenter":
 
     from ..session.problem import make_prior
 
-    priors = list(segmenter.head.priors)
+    priors: dict[tuple[object, object], nn.Module] = {
+        _target(prior): prior for prior in segmenter.head.priors
+    }
     for choice in request.priors:
-        fresh = make_prior(choice)
-        label = getattr(fresh, "label", None)
-        kept = [p for p in priors if (p.name, getattr(p, "label", None)) != (fresh.name, label)]
-        priors = [*kept, fresh]
-    segmenter.head.priors = nn.ModuleList(priors)
+        prior = make_prior(choice)
+        priors[_target(prior)] = prior
+    segmenter.head.priors = nn.ModuleList(priors.values())
     return segmenter
+
+
+def _target(prior: object) -> tuple[object, object]:
+    """Tell priors apart: their kind, and the label for kinds that have one."""
+    return type(prior), getattr(prior, "label", None)
 
 
 def make_scene(request: Request, spacing: tuple[float, float], segmenter: "Segmenter") -> "Scene":
