@@ -1,0 +1,1 @@
+"""The napari plugin: the only part of priorseg that knows Qt and napari."""

@@ -1,0 +1,161 @@
+"""The viewer's side of the panel: one image, its result layers and marks, and their fate."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Layer
+from psygnal import Signal
+
+from .layers import ResultLayers, placement
+from .marks import CentreLayer, Guides
+from .picker import Picker
+from .pixels import is_candidate, plane_index
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+ZOOM_SHARE = 0.8  # of the canvas that a region fills when it is brought into view
+_MOVES = ("scale", "translate", "rotate", "shear", "affine", "units")
+
+
+class Canvas:
+    """Watch the viewer and own what the panel draws in it.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    """
+
+    listed = Signal(object)  # layers came (the new one), went or were renamed (None)
+    lost = Signal(str)  # the image was deleted; its name
+    swapped = Signal()  # the image has other pixels
+    plane = Signal(int)  # another plane of the stack is shown
+
+    def __init__(self, viewer: "Viewer") -> None:
+        self.viewer = viewer
+        self.image: Image | None = None
+        self.results: ResultLayers | None = None
+        self.centres = CentreLayer(viewer)
+        self.guides = Guides(viewer)
+        self.picker = Picker(viewer)
+        self._plane = 0
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.dims.events.current_step.connect(self._on_step)
+        for layer in viewer.layers:
+            layer.events.name.connect(self._on_named)
+
+    def candidates(self) -> list[Image]:
+        """Give the layers that can be segmented, top one first."""
+        return [layer for layer in reversed(list(self.viewer.layers)) if is_candidate(layer)]
+
+    def use(self, image: Image | None, names: Mapping[int, str]) -> None:
+        """Work on an image; what was drawn for another one is taken away, its labels are kept."""
+        self.release()
+        self.image = image
+        if image is None:
+            return
+        for name in _MOVES:
+            getattr(image.events, name).connect(self._on_moved)
+        image.events.data.connect(self._on_data)
+        self.results = ResultLayers(self.viewer, image, names)
+        self.centres.image = self.guides.image = image
+        self._plane = self.shown_plane()
+
+    def release(self) -> None:
+        """Let go of the image."""
+        image, self.image = self.image, None
+        self.picker.disarm()
+        if image is not None:
+            for name in _MOVES:
+                getattr(image.events, name).disconnect(self._on_moved)
+            image.events.data.disconnect(self._on_data)
+        if self.results is not None:
+            self.results.leave(image.name if image is not None else "")
+            self.results = None
+        self.centres.remove()
+        self.guides.remove()
+
+    def shown_plane(self) -> int:
+        """Give the number of the plane that the viewer shows."""
+        if self.image is None:
+            return 0
+        return plane_index(self.image, self.viewer.dims.current_step)
+
+    def zoom_to(self, region: tuple[slice, slice]) -> None:
+        """Bring a region of the image into view, with a margin."""
+        if self.image is None or self.viewer.dims.ndisplay != 2:
+            return
+        corners = np.array([[p.start for p in region], [p.stop for p in region]], float)
+        matrix = placement(self.image)
+        scale = np.abs(np.asarray(matrix["scale"]))
+        front = list(self.viewer.dims.point)[: self.image.ndim - 2]
+        middle = self.image.data_to_world([*front, *corners.mean(0)])
+        self.viewer.scene.camera.center = (0.0, *middle[-2:])
+        height, width = (corners[1] - corners[0]) * scale
+        size = self.viewer.canvas.size
+        self.viewer.scene.camera.zoom = ZOOM_SHARE * min(size[0] / height, size[1] / width)
+
+    def close(self) -> None:
+        """Stop watching; the layers stay."""
+        with suppress(Exception):
+            self.picker.disarm()
+        events = self.viewer.layers.events
+        for emitter, slot in (
+            (events.inserted, self._on_inserted),
+            (events.removed, self._on_removed),
+            (self.viewer.dims.events.current_step, self._on_step),
+        ):
+            emitter.disconnect(slot)
+        self.centres.unwatch()
+        for layer in self.viewer.layers:
+            layer.events.name.disconnect(self._on_named)
+        if self.image is not None:
+            for name in (*_MOVES,):
+                getattr(self.image.events, name).disconnect(self._on_moved)
+            self.image.events.data.disconnect(self._on_data)
+
+    def draw_guides(
+        self, region: tuple[slice, slice] | None, circles: Sequence[tuple[float, float, float]]
+    ) -> None:
+        """Draw the region and circles (y, x, radius), if there is an image."""
+        if self.image is not None:
+            self.guides.draw(region, circles)
+
+    def _on_inserted(self, event: Any) -> None:
+        event.value.events.name.connect(self._on_named)
+        if is_candidate(event.value):
+            self.listed.emit(event.value)
+
+    def _on_removed(self, event: Any) -> None:
+        layer: Layer = event.value
+        layer.events.name.disconnect(self._on_named)
+        self.centres.on_removed(layer)
+        self.guides.on_removed(layer)
+        if layer is self.image:
+            name = layer.name
+            self.release()
+            self.lost.emit(name)
+        if is_candidate(layer):
+            self.listed.emit(None)
+
+    def _on_named(self, _event: Any = None) -> None:
+        self.listed.emit(None)
+
+    def _on_data(self, _event: Any = None) -> None:
+        self.swapped.emit()
+
+    def _on_moved(self, _event: Any = None) -> None:
+        for part in (self.results, self.centres, self.guides):
+            if part is not None:
+                part.follow()
+
+    def _on_step(self, _event: Any = None) -> None:
+        if self.image is None or self.image.ndim < 3:
+            return
+        shown = self.shown_plane()
+        if shown != self._plane:
+            self._plane = shown
+            self.plane.emit(shown)

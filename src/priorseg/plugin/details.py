@@ -1,0 +1,131 @@
+"""What belongs to one class: its volume, its centres, the radii of its convexity."""
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel, QLineEdit, QSizePolicy, QWidget
+
+from ..spec import Range
+from . import strings
+from .forms import NAME_WIDTH, RangeRow
+from .widgets import button, column, describe, row, wrapped
+
+Points = tuple[tuple[float, float], ...]
+
+
+def parse_radii(text: str) -> tuple[float, ...]:
+    """Read radii from text such as '2, 4, 8'.
+
+    Raises
+    ------
+    ValueError  if a part is not a number of pixels between 1 and 200, or there is none.
+    """
+    parts = text.replace(",", " ").replace(";", " ").replace("px", " ").split()
+    try:
+        radii = sorted({float(part) for part in parts})
+    except ValueError:
+        raise ValueError(strings.BAD_RADII.format(text=text)) from None
+    if not radii or not all(1 <= radius <= 200 for radius in radii):
+        raise ValueError(strings.BAD_RADII.format(text=text))
+    return tuple(radii)
+
+
+class ClassDetails(QWidget):
+    """Edit what the priors of the selected class need.
+
+    Signals: ``volume(pixels, dragging)``, ``place()``, ``clear()``, ``radii(tuple)``,
+    ``circles(bool)``, ``wrong(sentence)``.
+    """
+
+    volume = Signal(float, bool)
+    place = Signal()
+    clear = Signal()
+    radii = Signal(object)
+    circles = Signal(bool)
+    wrong = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pixels = 1
+        layout = column(self)
+        self.target = RangeRow("volume", Range(1, 2, log=True, unit="px"), 1, decimals=0)
+        self.target.moved.connect(self.volume.emit)
+        self._share = wrapped()
+        layout.addWidget(self.target.native)
+        layout.addWidget(self._share)
+        layout.addLayout(self._centre_row())
+        layout.addLayout(self._radii_row())
+
+    def _centre_row(self):
+        title = QLabel(strings.CENTRE)
+        title.setFixedWidth(NAME_WIDTH)
+        self._where = QLabel(strings.NO_CENTRE)
+        self._where.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.place_button = button(strings.PLACE, strings.TIP_PLACE, checkable=True)
+        self.place_button.clicked.connect(self.place)
+        self.clear_button = button(strings.CLEAR, strings.TIP_CLEAR)
+        self.clear_button.clicked.connect(self.clear)
+        return row(title, self._where, self.place_button, self.clear_button, stretch=1)
+
+    def _radii_row(self):
+        title = QLabel(strings.RADII)
+        title.setFixedWidth(NAME_WIDTH)
+        self.radii_field = QLineEdit()
+        describe(self.radii_field, strings.RADII_NAME, strings.TIP_RADII)
+        self.radii_field.editingFinished.connect(self._on_radii)
+        self.circles_button = button(strings.CIRCLES, strings.TIP_CIRCLES, checkable=True)
+        self.circles_button.toggled.connect(self.circles)
+        return row(title, self.radii_field, self.circles_button, stretch=1)
+
+    def show_volume(
+        self, target: float | None, network: int, pixels: int, soft: float | None, hard: int | None
+    ) -> None:
+        """Show the wanted volume, the network's own and what is there now.
+
+        Parameters
+        ----------
+        target : float   wanted pixels; None = free
+        network : int    pixels by the network alone; the slider's middle
+        pixels : int     of the region
+        soft, hard : float, int   sum of probabilities and pixels of the label map, if known
+        """
+        pixels = max(pixels, 2)
+        middle = max(network, 1)
+        self.target.trained = float(middle)
+        low = max(1, min(middle // 4, pixels // 2))
+        bounds = Range(low, max(low + 1, min(pixels, 4 * middle)), log=True, unit="px")
+        if self.target.bounds != bounds and not self.target.bar.isSliderDown():
+            self.target.set_bounds(bounds, Range(1, pixels))
+        if not self.target.bar.isSliderDown():
+            self.target.set(network if target is None else target)
+        wanted = self.target.value
+        text = strings.SHARE.format(share=100 * wanted / pixels, network=network)
+        if soft is not None and hard is not None:
+            text += "\n" + strings.SOFT_HARD.format(soft=soft, hard=hard)
+        self._share.setText(text)
+
+    def show_centres(self, points: Points, armed: bool) -> None:
+        """Show where the centres are, and whether a click places one."""
+        if len(points) == 1:
+            text = strings.ONE_CENTRE.format(y=points[0][0], x=points[0][1])
+        else:
+            text = strings.CENTRES.format(count=len(points)) if points else strings.NO_CENTRE
+        self._where.setText(strings.ARMED if armed else text)
+        self.place_button.setChecked(armed)
+        self.clear_button.setEnabled(bool(points))
+        self.clear_button.setToolTip(strings.TIP_CLEAR if points else strings.NO_CENTRE)
+
+    def show_radii(self, radii: tuple[float, ...]) -> None:
+        """Show the radii, unless they are being typed."""
+        if not self.radii_field.hasFocus():
+            self.radii_field.setText(", ".join(f"{radius:g}" for radius in radii))
+        self._radii = tuple(radii)
+
+    def _on_radii(self) -> None:
+        try:
+            radii = parse_radii(self.radii_field.text())
+        except ValueError as error:
+            self.wrong.emit(str(error))
+            return
+        self.wrong.emit("")
+        if radii != getattr(self, "_radii", ()):
+            self._radii = radii
+            self.radii.emit(radii)

@@ -1,0 +1,128 @@
+"""What follows from the image layers: chosen, deleted, changed, another plane."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import strings
+from .image_section import AUTO
+from .pixels import read
+from .widgets import BAD, IDLE, WARN
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from .controller import Controller
+
+
+class ImageFlow:
+    """Keep the session's pixels those of the image layer.
+
+    Parameters
+    ----------
+    desk : Controller
+    """
+
+    def __init__(self, desk: "Controller") -> None:
+        self.desk, self.panel, self.canvas = desk, desk.panel, desk.canvas
+        self.fresh = False  # whether the session has the pixels of the layer
+        self.panel.image.chosen.connect(self.choose)
+        self.canvas.listed.connect(self.on_listed)
+        self.canvas.lost.connect(self.on_lost)
+        self.canvas.swapped.connect(self.on_swapped)
+        self.canvas.plane.connect(self.on_plane)
+
+    def on_listed(self, new: "Image | None" = None) -> None:
+        """Offer the layers there are; take the first image that comes."""
+        layers = self.canvas.candidates()
+        chosen = new
+        if chosen is None and layers and not self.panel.image.notice.text:
+            chosen = layers[0]  # after a loss the user chooses
+        if self.canvas.image is None and chosen is not None:
+            self.choose(chosen)
+        self.panel.image.set_layers(layers, self.canvas.image)
+        self.panel.show_samples(not layers)
+
+    def choose(self, layer: "Image") -> None:
+        """Work on a layer."""
+        if layer is self.canvas.image:
+            return
+        self.desk.worker.cancel()
+        self.canvas.use(layer, self.desk.classes.names if self.desk.classes else {})
+        self.panel.image.set_layers(self.canvas.candidates(), layer)
+        self.panel.image.notice.clear()
+        self.desk.forget_result(keep_marks=False)
+        if self.take_pixels():
+            self.desk.region.forget(self.desk.session.info.shape)
+            self.panel.recommend(layer)
+            self.desk.say_ready()
+
+    def take_pixels(self) -> bool:
+        """Hand the layer's pixels to the session; say whether it can segment them."""
+        section = self.panel.image
+        self.fresh = False
+        try:
+            info = self.desk.session.set_image(**self.arguments())
+            if info.planes > 1:
+                self.desk.session.set_plane(self.canvas.shown_plane())
+        except ValueError as error:
+            section.notice.say(str(error), BAD)
+            section.show_info(None)
+            self.panel.status.say(BAD, strings.STATE_FAILED)
+            return False
+        self.fresh = True
+        section.show_info(info, self.desk.session.plane)
+        return True
+
+    def arguments(self) -> dict[str, Any]:
+        """Give what `Session.set_image` takes; grey is repeated for a model of colours."""
+        found = read(self.canvas.image)
+        card = self.panel.model.card
+        if card is None or card.channels != "rgb" or self.canvas.image.rgb:
+            return found
+        array = np.asarray(found["array"])
+        found["array"] = np.broadcast_to(array[..., None], (*array.shape, 3))
+        found["axes"] += "C"
+        return found
+
+    def on_lost(self, name: str) -> None:
+        """Go back to step 1: the image layer was deleted."""
+        self.desk.worker.cancel()
+        self.fresh = False
+        self.desk.forget_result(keep_marks=False)
+        self.panel.image.show_info(None)
+        self.panel.image.notice.say(strings.IMAGE_LOST.format(name=name))
+        self.panel.status.say(IDLE, strings.STATE_IDLE)
+
+    def on_swapped(self) -> None:
+        """Ask for a new run: the layer has other pixels."""
+        self.desk.worker.cancel()
+        self.fresh = False
+        image = self.canvas.image
+        if self.canvas.results is not None:
+            self.canvas.results.blank()
+        self.desk.forget_result(keep_marks=True)
+        self.desk.region.mode, self.desk.region.centre = AUTO, None
+        self.panel.image.notice.say(
+            strings.IMAGE_CHANGED.format(name=image.name if image else ""), WARN,
+            strings.RUN, self.desk.run,
+        )  # fmt: skip
+
+    def on_plane(self, plane: int) -> None:
+        """Follow the viewer to another plane; solve it if the last one was solved."""
+        had_result = self.desk.plain is not None
+        if not self.fresh:
+            return
+        self.desk.worker.cancel()
+        if self.canvas.results is not None:
+            self.canvas.results.blank()
+        try:
+            self.desk.session.set_plane(plane)
+        except ValueError as error:
+            self.panel.image.notice.say(str(error), BAD)
+            return
+        self.panel.image.notice.clear()
+        self.panel.image.show_info(self.desk.session.info, plane)
+        self.desk.forget_result(keep_marks=True)
+        if had_result and self.panel.live.live_box.isChecked():
+            self.desk.run()

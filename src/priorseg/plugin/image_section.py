@@ -1,0 +1,106 @@
+"""Section 1 of the panel: which layer is segmented, which plane and which region of it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QSpinBox, QWidget
+
+from . import strings
+from .widgets import Notice, button, column, combo, describe, heading, row, wrapped
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from ..session import ImageInfo
+
+AUTO, PICK, WHOLE = "auto", "pick", "whole"
+
+
+class ImageSection(QWidget):
+    """Choose the image layer and the region of interest.
+
+    Signals: ``chosen(layer)`` by the user; ``region(mode)`` one of `AUTO`, `PICK`, `WHOLE`;
+    ``resized(side)``; ``axes(letters)``.
+    """
+
+    chosen = Signal(object)
+    region = Signal(str)
+    resized = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box = combo(strings.IMAGE, strings.TIP_IMAGE)
+        self.box.activated.connect(lambda index: self.chosen.emit(self.box.itemData(index)))
+        self.info = wrapped(strings.NO_IMAGE)
+        self.notice = Notice()
+        self._regions = QWidget()
+        layout = column(self)
+        layout.addWidget(heading(strings.IMAGE_TITLE))
+        layout.addWidget(self.box)
+        layout.addWidget(self.info)
+        layout.addWidget(self._regions)
+        layout.addWidget(self.notice)
+        self._build_regions()
+
+    def _build_regions(self) -> None:
+        self.mode = combo(strings.REGION, strings.TIP_REGION)
+        for name, title in strings.REGIONS.items():
+            self.mode.addItem(title, name)
+        self.mode.activated.connect(lambda _: self.region.emit(self.mode.currentData()))
+        self.side = QSpinBox()
+        self.side.setRange(32, 8192)
+        self.side.setSingleStep(16)
+        self.side.setSuffix(" px")
+        self.side.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.side.setFixedWidth(66)
+        self.side.setKeyboardTracking(False)
+        describe(self.side, strings.SIDE, strings.TIP_SIDE)
+        self.side.valueChanged.connect(self.resized)
+        self.pick = button(strings.PICK, strings.TIP_PICK, checkable=True)
+        self.pick.clicked.connect(lambda: self.region.emit(PICK))
+        layout = column(self._regions)
+        layout.addLayout(row(self.mode, self.side, self.pick, stretch=0))
+        self._regions.hide()
+
+    @property
+    def layer(self) -> "Layer | None":
+        """Give the chosen layer."""
+        return self.box.currentData()
+
+    def set_layers(self, layers: Sequence["Layer"], chosen: "Layer | None") -> None:
+        """Offer layers; the chosen one is shown."""
+        self.box.clear()
+        for layer in layers:
+            self.box.addItem(layer.name, layer)
+        places = [place for place, layer in enumerate(layers) if layer is chosen]
+        self.box.setCurrentIndex(places[0] if places else -1)
+        self.box.setEnabled(bool(layers))
+        self._regions.setVisible(self.layer is not None)
+        if not layers:
+            self.info.setText(strings.NO_IMAGE)
+
+    def show_info(self, info: "ImageInfo | None", plane: int = 0) -> None:
+        """Show what the image is."""
+        if info is None:
+            self.info.setText(strings.NO_IMAGE)
+            return
+        kind = {1: "grey", 3: "RGB", 4: "RGBA"}.get(info.channels, f"{info.channels} channels")
+        text = f"{info.shape[0]} × {info.shape[1]} px · {kind} · {info.dtype}"
+        if info.planes > 1:
+            text += " · " + strings.PLANE.format(plane=plane + 1, planes=info.planes)
+        if info.units not in ("px", "pixel"):
+            text += f" · {info.spacing[0]:.4g} {info.units}/px"
+        self.info.setText(text)
+
+    def show_region(self, mode: str, side: int, *, findable: bool, picking: bool) -> None:
+        """Show the region's mode and side; only what can be found is offered to be found."""
+        self._regions.setVisible(self.layer is not None)
+        self.mode.view().setRowHidden(0, not findable)
+        self.mode.model().item(0).setEnabled(findable)
+        self.mode.setCurrentIndex(self.mode.findData(mode))
+        self.side.blockSignals(True)
+        self.side.setValue(side)
+        self.side.blockSignals(False)
+        self.side.setEnabled(mode != WHOLE)
+        self.pick.setChecked(picking)

@@ -1,0 +1,217 @@
+"""The layers that show a result: labels, outline, probability. Updated in place."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.utils import DirectLabelColormap
+from napari.utils.transforms import Affine
+
+from . import strings
+from .pixels import OURS
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from ..session import Frame
+
+# Okabe and Ito's palette: told apart by colour-blind eyes; the background is transparent
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+VIEWS = ("both", "filled", "outline", "probability")
+
+
+def colour(label: int) -> str:
+    """Give the colour of a label, > 0."""
+    return COLOURS[(label - 1) % len(COLOURS)]
+
+
+def colormap(labels: Mapping[int, str]) -> DirectLabelColormap:
+    """Give the colours of a label map; 0 and unknown labels are transparent."""
+    colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    colours |= {label: colour(label) for label in labels if label}
+    return DirectLabelColormap(color_dict=colours)
+
+
+def placement(image: Layer, corner: tuple[float, float] = (0, 0)) -> dict[str, Any]:
+    """Give the arguments that lay a 2-D layer on an image, its origin on a pixel of it.
+
+    Parameters
+    ----------
+    image : Layer   its last two axes are Y, X
+    corner : (y, x) in pixels of the image
+
+    Returns
+    -------
+    dict with scale, translate, rotate, shear, affine, units and axis_labels; layers made by a
+    program inherit none of them
+    """
+    own = {
+        "scale": np.asarray(image.scale)[-2:],
+        "translate": np.asarray(image.translate)[-2:],
+        "rotate": np.asarray(image.rotate)[-2:, -2:],
+        "shear": np.asarray(image.shear)[-1:],
+    }
+    return {
+        **own,
+        "translate": np.asarray(Affine(**own)(np.asarray(corner, float))),
+        "affine": np.asarray(image.affine.affine_matrix)[-3:, -3:],
+        "units": image.units[-2:],
+        "axis_labels": image.axis_labels[-2:],
+    }
+
+
+def place(layer: Layer, image: Layer, corner: tuple[float, float] = (0, 0)) -> None:
+    """Move a 2-D layer onto an image after the image was moved."""
+    for name, value in placement(image, corner).items():
+        setattr(layer, name, value)
+
+
+def outline(labels: np.ndarray) -> np.ndarray:
+    """Keep the pixels of a label map that touch another label, (Y, X) uint8."""
+    edge = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        change = np.diff(labels, axis=axis) != 0
+        before = [slice(None), slice(None)]
+        after = [slice(None), slice(None)]
+        before[axis], after[axis] = slice(None, -1), slice(1, None)
+        edge[tuple(before)] |= change
+        edge[tuple(after)] |= change
+    return labels * edge
+
+
+def refresh(layer: Layer) -> None:
+    """Show data that were changed in place, without work for what did not change."""
+    layer.refresh(extent=False, thumbnail=False, highlight=False)
+
+
+class ResultLayers:
+    """Show frames of one image; makes a layer when there is something to show on it.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : Layer       the image that is segmented
+    names : mapping     label -> name
+    """
+
+    def __init__(self, viewer: "Viewer", image: Layer, names: Mapping[int, str]) -> None:
+        self.viewer, self.image, self.names = viewer, image, dict(names)
+        self.view, self.label = "both", max(names, default=1)
+        self._frame: Frame | None = None
+        self._held: np.ndarray | None = None
+        self._layers: dict[str, Layer] = {}
+        self._corner: dict[str, tuple[float, float]] = {}
+
+    def layer(self, kind: str) -> Layer | None:
+        """Give the layer of a kind (labels, outline, probability) if it is in the viewer."""
+        found = self._layers.get(kind)
+        return found if found is not None and found in self.viewer.layers else None
+
+    def show(self, frame: "Frame") -> None:
+        """Show a frame."""
+        self._frame = frame
+        self._draw()
+
+    def hold(self, labels: np.ndarray | None) -> None:
+        """Show other labels (Y, X) for a while; None = the frame again."""
+        self._held = labels
+        self._draw()
+
+    def set_view(self, view: str, label: int) -> None:
+        """Choose what is seen: one of `VIEWS`, and whose probability."""
+        self.view, self.label = view, label
+        self._draw()
+        self._show_view()
+
+    def follow(self) -> None:
+        """Lie on the image again after it was moved, scaled or rotated."""
+        for kind in list(self._layers):
+            layer = self.layer(kind)
+            if layer is not None:
+                place(layer, self.image, self._corner[kind])
+
+    def set_names(self, names: Mapping[int, str]) -> None:
+        """Take the classes of another model; layers are made anew with its colours."""
+        self.names = dict(names)
+        self.view, self.label = "both", max(names, default=1)
+
+    def blank(self) -> None:
+        """Show nothing until the next frame: what is shown belongs to another plane."""
+        self._frame = self._held = None
+        for kind in self._layers:
+            layer = self.layer(kind)
+            if layer is not None:
+                layer.data[...] = 0
+                refresh(layer)
+
+    def leave(self, name: str) -> None:
+        """Go: remove what can be made again, keep the labels under the image's name."""
+        for kind in list(self._layers):
+            layer = self.layer(kind)
+            if layer is None:
+                continue
+            if kind == "labels" and name and np.any(layer.data):
+                layer.name = strings.KEPT.format(name=name)
+                layer.editable = layer.visible = True
+            else:
+                with suppress(ValueError):
+                    self.viewer.layers.remove(layer)
+        self._layers.clear()
+        self._frame = self._held = None
+
+    def _draw(self) -> None:
+        frame = self._frame
+        if frame is None:
+            return
+        labels = frame.labels if self._held is None else self._held
+        corner = (float(frame.region[0].start or 0), float(frame.region[1].start or 0))
+        self._put("labels", np.asarray(labels, np.uint8), (0.0, 0.0))
+        if self.view in ("both", "outline"):
+            self._put("outline", outline(np.asarray(labels[frame.region], np.uint8)), corner)
+        if self.view == "probability":
+            plane = min(self.label, len(frame.probs) - 1)
+            self._put("probability", np.asarray(frame.probs[plane], np.float32), corner)
+
+    def _show_view(self) -> None:
+        seen = {
+            "labels": self.view in ("both", "filled"),
+            "outline": self.view in ("both", "outline"),
+            "probability": self.view == "probability",
+        }
+        for kind, visible in seen.items():
+            layer = self.layer(kind)
+            if layer is not None:
+                layer.visible = visible
+
+    def _put(self, kind: str, data: np.ndarray, corner: tuple[float, float]) -> None:
+        layer = self.layer(kind)
+        if layer is None or layer.data.shape != data.shape:
+            if layer is not None:
+                self.viewer.layers.remove(layer)
+            self._layers[kind] = self._add(kind, data.copy(), corner)
+        else:
+            layer.data[...] = data
+            if corner != self._corner[kind]:
+                place(layer, self.image, corner)
+            refresh(layer)
+        self._corner[kind] = corner
+
+    def _add(self, kind: str, data: np.ndarray, corner: tuple[float, float]) -> Layer:
+        active = self.viewer.layers.selection.active
+        options = {
+            "name": strings.LAYERS[kind], "metadata": {OURS: kind},
+            **placement(self.image, corner),
+        }  # fmt: skip
+        layer: Layer
+        if kind == "probability":
+            layer = Image(data, colormap="inferno", contrast_limits=(0, 1), opacity=0.7, **options)
+        else:
+            layer = Labels(data, colormap=colormap(self.names), **options)
+            layer.opacity = 0.35 if kind == "labels" else 1.0
+            layer.editable = False  # undo would write old pixels into a newer frame
+        self.viewer.add_layer(layer)
+        if active is not None and active in self.viewer.layers:
+            self.viewer.layers.selection.active = active
+        return layer

@@ -1,0 +1,100 @@
+"""Section 4 of the panel: live updates, what is seen, and what is certain about it."""
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QWidget
+
+from . import edits, strings
+from .widgets import (
+    BAD,
+    OK,
+    SYMBOLS,
+    TINTS,
+    button,
+    column,
+    combo,
+    describe,
+    heading,
+    row,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from ..session import Frame
+    from .model import Classes
+
+
+class LiveSection(QWidget):
+    """Choose the view, compare with the network alone, read the certificates.
+
+    Signals: ``live(on)``; ``held(down)`` while the network's own result is wanted;
+    ``viewed(view, label)``; ``converge(on)``.
+    """
+
+    live = Signal(bool)
+    held = Signal(bool)
+    viewed = Signal(str, int)
+    converge = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live_box = QCheckBox(strings.LIVE)
+        describe(self.live_box, strings.LIVE, strings.TIP_LIVE)
+        self.live_box.setChecked(True)
+        self.live_box.toggled.connect(self.live)
+        self.converge_box = QCheckBox(strings.CONVERGE)
+        describe(self.converge_box, strings.CONVERGE, strings.TIP_CONVERGE)
+        self.converge_box.clicked.connect(self.converge)
+        self.hold = button(strings.HOLD, strings.TIP_HOLD)
+        self.hold.pressed.connect(lambda: self.held.emit(True))
+        self.hold.released.connect(lambda: self.held.emit(False))
+        self.view = combo(strings.VIEW, strings.TIP_VIEW)
+        self.view.activated.connect(self._on_view)
+        self.certificates = wrapped()
+        self.certificates.setTextFormat(Qt.TextFormat.RichText)
+        layout = column(self)
+        layout.addWidget(heading(strings.LIVE_TITLE))
+        layout.addLayout(row(self.live_box, self.converge_box))
+        layout.addLayout(row(self.view, self.hold, stretch=0))
+        layout.addWidget(self.certificates)
+        self.set_classes(None)
+
+    def set_classes(self, classes: "Classes | None") -> None:
+        """Offer the views of a model's classes."""
+        self._classes = classes
+        self.view.clear()
+        for name in ("both", "filled", "outline"):
+            self.view.addItem(strings.VIEWS[name], (name, 0))
+        for label, name in (classes.objects if classes else {}).items():
+            text = strings.VIEWS["probability"].format(name=name)
+            self.view.addItem(text, ("probability", label))
+        self.certificates.setText(strings.NO_RESULT)
+
+    def show_frame(self, frame: "Frame") -> None:
+        """Show the certificates of a final frame; keep the old ones grey while one is coming."""
+        if not frame.final:
+            return
+        lines = [
+            _line(self._classes, key, certificate)
+            for key, certificate in frame.certificates.items()
+            if key not in edits.SMOOTHERS  # they promise nothing exact
+        ]
+        lines += [f"<span>· {message}</span>" for message in frame.messages]
+        self.certificates.setText("<br>".join(lines) or strings.NOTHING_EXACT)
+
+    def clear(self) -> None:
+        """Forget the result."""
+        self.certificates.setText(strings.NO_RESULT)
+
+    def _on_view(self, _index: int) -> None:
+        view, label = self.view.currentData()
+        self.viewed.emit(view, label)
+
+
+def _line(classes: "Classes | None", key: str, certificate) -> str:
+    level = OK if certificate.satisfied else BAD
+    title = classes.title(key) if classes else key
+    mark = f"<b style='color:{TINTS[level]}'>{SYMBOLS[level]}</b>"
+    message = classes.named(certificate.message) if classes else certificate.message
+    return f"{mark} <b>{title}</b>: {message}"

@@ -1,0 +1,231 @@
+"""What the user points at: star centres, the region of interest, circles of the radii."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Layer, Points, Shapes
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from . import strings
+from .layers import colour, place, placement
+from .pixels import OURS
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+Centres = dict[int, tuple[tuple[float, float], ...]]
+
+
+class CentreLayer:
+    """Keep star centres as points of a Points layer; each point carries its label.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+
+    Set ``image`` to the layer whose pixels (y, x) the centres are given in.
+    """
+
+    changed = Signal(bool)  # True while a point is dragged
+    placed = Signal(int)  # a point was added for this label
+    lost = Signal()  # the layer was deleted
+
+    def __init__(self, viewer: "Viewer") -> None:
+        self.viewer = viewer
+        self.image: Layer | None = None
+        self.layer: Points | None = None
+        self._last: Centres = {}
+        self._label = 1
+        self._quiet = False
+
+    def centres(self) -> Centres:
+        """Give the centres (y, x) of each label that has any."""
+        if self.layer is None or not len(self.layer.data):
+            return {}
+        found: dict[int, list[tuple[float, float]]] = {}
+        labels = self.layer.features["label"]
+        for label, point in zip(labels, self.layer.data, strict=True):
+            found.setdefault(int(label), []).append((float(point[-2]), float(point[-1])))
+        return {label: tuple(points) for label, points in sorted(found.items())}
+
+    def set(self, centres: Mapping[int, Sequence[tuple[float, float]]]) -> None:
+        """Replace all centres, without telling anyone."""
+        points = [point for label in centres for point in centres[label]]
+        labels = [label for label in centres for _ in centres[label]]
+        if self.layer is None:
+            if not points:
+                return
+            self._make()
+        layer = self.layer
+        self._quiet = True
+        layer.data = np.asarray(points, float).reshape(-1, 2)
+        layer.features = {"label": np.asarray(labels, int)}
+        layer.selected_data = set()
+        if points:
+            layer.face_color = [colour(label) for label in labels]
+        self._quiet = False
+        self._last = self.centres()
+
+    def arm(self, label: int) -> None:
+        """Let the next click on the canvas place a centre of this label."""
+        if self.layer is None:
+            self._make()
+        self._label = label
+        layer = self.layer
+        layer.visible = True
+        layer.selected_data = set()  # else the colour and label of that point would change
+        layer.feature_defaults = {"label": label}
+        layer.current_face_color = colour(label)
+        self.viewer.layers.selection.active = layer
+        layer.mode = "add"
+
+    def disarm(self) -> None:
+        """Let clicks select and drag centres again."""
+        if self.layer is not None and self.layer.mode == "add":
+            self.layer.mode = "select"
+
+    @property
+    def armed(self) -> bool:
+        """Say whether the next click places a centre."""
+        return self.layer is not None and self.layer.mode == "add"
+
+    def clear(self, label: int) -> None:
+        """Remove the centres of a label."""
+        self.set({key: points for key, points in self.centres().items() if key != label})
+        self.changed.emit(False)
+
+    def follow(self) -> None:
+        """Lie on the image again after it was moved."""
+        if self.layer is not None:
+            place(self.layer, self.image)
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        layer, self.layer = self.layer, None
+        self._last = {}
+        if layer is not None and layer in self.viewer.layers:
+            with suppress(ValueError):
+                self.viewer.layers.remove(layer)
+
+    def unwatch(self) -> None:
+        """Leave the layer alone from now on."""
+        if self.layer is not None:
+            self.layer.events.data.disconnect(self._on_data)
+            self.layer.events.set_data.disconnect(self._on_drawn)
+
+    def on_removed(self, layer: Layer) -> None:
+        """React to a layer that someone deleted."""
+        if layer is self.layer:
+            self.layer, self._last = None, {}
+            self.lost.emit()
+
+    def _make(self) -> None:
+        layer = Points(
+            np.empty((0, 2)), name=strings.LAYERS["centres"], size=14, symbol="cross",
+            border_color="white", border_width=0.12, features={"label": np.empty(0, int)},
+            metadata={OURS: "centres"}, ndim=2, **placement(self.image),
+        )
+        layer.border_width_is_relative = True
+        self.viewer.add_layer(layer)
+        layer.events.data.connect(self._on_data)
+        layer.events.set_data.connect(self._on_drawn)
+        self.layer = layer
+
+    def _on_data(self, event: Any) -> None:
+        action = str(getattr(event, "action", "changed")).rsplit(".", 1)[-1].lower()
+        if self._quiet or action not in ("added", "removed", "changed"):
+            return  # each change is announced twice: before and after
+        if action == "added":
+            self.layer.mode = "select"
+            QTimer.singleShot(0, self._unselect)  # napari selects the point after this event
+            self.placed.emit(self._label)
+        self._last = self.centres()
+        self.changed.emit(False)
+
+    def _unselect(self) -> None:
+        if self.layer is not None:
+            self.layer.selected_data = set()
+
+    def _on_drawn(self) -> None:
+        if self._quiet or self.layer is None or len(self.layer.features) != len(self.layer.data):
+            return
+        now = self.centres()
+        same = {key: len(points) for key, points in now.items()} == {
+            key: len(points) for key, points in self._last.items()
+        }
+        if same and now != self._last:
+            self._last = now
+            self.changed.emit(True)
+
+
+class Guides:
+    """Draw the region of interest and the circles of the convex radii; not editable.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+
+    Set ``image`` to the layer whose pixels the shapes are given in.
+    """
+
+    def __init__(self, viewer: "Viewer") -> None:
+        self.viewer = viewer
+        self.image: Layer | None = None
+        self.layer: Shapes | None = None
+        self._drawn: tuple[Any, ...] = ()
+
+    def draw(
+        self,
+        region: tuple[slice, slice] | None,
+        circles: Sequence[tuple[float, float, float]] = (),
+    ) -> None:
+        """Draw a rectangle and circles (y, x, radius); nothing drawn leaves no layer."""
+        wanted = (region, tuple(circles))
+        if wanted == self._drawn and (self.layer is None) == (region is None and not circles):
+            return
+        self._drawn = wanted
+        self.remove()
+        shapes = [] if region is None else [_rectangle(region)]
+        shapes += [_box(*circle) for circle in circles]
+        if not shapes:
+            return
+        kinds = ["rectangle"] * (region is not None) + ["ellipse"] * len(circles)
+        active = self.viewer.layers.selection.active
+        self.layer = Shapes(
+            shapes, shape_type=kinds, name=strings.LAYERS["guides"], edge_color="white",
+            edge_width=1, face_color="transparent", opacity=0.8,
+            metadata={OURS: "guides"}, **placement(self.image),
+        )
+        self.layer.editable = False
+        self.viewer.add_layer(self.layer)
+        self.viewer.layers.selection.active = active
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        layer, self.layer = self.layer, None
+        if layer is not None and layer in self.viewer.layers:
+            with suppress(ValueError):
+                self.viewer.layers.remove(layer)
+
+    def on_removed(self, layer: Layer) -> None:
+        """React to a layer that someone deleted."""
+        if layer is self.layer:
+            self.layer = None
+
+    def follow(self) -> None:
+        """Lie on the image again after it was moved."""
+        if self.layer is not None:
+            place(self.layer, self.image)
+
+
+def _rectangle(region: tuple[slice, slice]) -> np.ndarray:
+    (top, bottom), (left, right) = ((part.start - 0.5, part.stop - 0.5) for part in region)
+    return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
+
+
+def _box(y: float, x: float, radius: float) -> np.ndarray:
+    low, high = np.array([y, x]) - radius, np.array([y, x]) + radius
+    return np.array([low, (low[0], high[1]), high, (high[0], low[1])])

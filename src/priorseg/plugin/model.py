@@ -1,0 +1,113 @@
+"""What the panel knows about the classes of a model; no Qt."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import edits, strings
+from .widgets import BAD, OK, SYMBOLS
+
+if TYPE_CHECKING:
+    from ..session import Frame
+
+
+def short(number: float) -> str:
+    """Write a count in at most four characters: 414, 6.9k."""
+    return f"{number:.3g}" if number < 1000 else f"{number / 1000:.2g}k"
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Name the classes of a model and say how they nest.
+
+    Parameters
+    ----------
+    names : mapping    label -> name, background included
+    extents : mapping  label -> the labels that make up its object (cup and rim: the disc)
+    ordered : bool     whether nesting is built into the model's link
+    nesting : labels   innermost first; empty if classes lie side by side
+    """
+
+    names: Mapping[int, str]
+    extents: Mapping[int, tuple[int, ...]]
+    ordered: bool
+    nesting: tuple[int, ...]
+
+    @classmethod
+    def of(cls, segmenter: Any) -> "Classes":
+        """Read the classes of a segmenter."""
+        names = dict(segmenter.labels)
+        link = segmenter.head.link
+        ordered = link.name == "ordered"
+        objects = len(names) - 1
+        extents = dict(link.extents(objects)) if ordered else {}
+        trained = [prior for prior in segmenter.head.priors if prior.name == "nested"]
+        if ordered:
+            nesting = tuple(link.nesting(objects))
+        else:
+            nesting = tuple(trained[0].order) if trained else ()
+        return cls(
+            names, {label: tuple(extents.get(label, (label,))) for label in names},
+            ordered, nesting if len(nesting) > 1 else (),
+        )  # fmt: skip
+
+    @property
+    def objects(self) -> dict[int, str]:
+        """Name the objects: a class with all that lies inside it, as 'rim + cup'."""
+        return {
+            label: " + ".join(self.names[part] for part in reversed(self.extents[label]))
+            for label in self.names
+            if label
+        }
+
+    def named(self, message: str) -> str:
+        """Put names for the numbers of labels in a certificate's message."""
+
+        def name(match: re.Match[str]) -> str:
+            table = self.objects if match[1] == "object" else self.names
+            return table.get(int(match[2]), match[0])
+
+        return re.sub(r"\b(label|object) (\d+)", name, message)
+
+    def counts(self, counts: Mapping[int, int]) -> dict[int, int]:
+        """Count the pixels of each object from those of each label."""
+        return {
+            label: sum(counts.get(part, 0) for part in self.extents[label])
+            for label in self.objects
+        }
+
+    def volumes(self, frame: "Frame", label: int) -> tuple[float, int]:
+        """Give an object's sum of probabilities and its pixels in the label map."""
+        parts = [part for part in self.extents[label] if part < len(frame.probs)]
+        soft = sum(float(frame.probs[part].sum()) for part in parts)
+        return soft, self.counts(frame.counts)[label]
+
+    def marks(self, frame: "Frame | None") -> dict[tuple[str, int], tuple[str, str]]:
+        """Give the mark and the message of each (kind, label) that a frame certifies."""
+        if frame is None:
+            return {}
+        found: dict[tuple[str, int], tuple[str, str]] = {}
+        stars = edits.star_labels(frame.settings)
+        for key, certificate in frame.certificates.items():
+            name, label = edits.family(key)
+            labels: tuple[int, ...]
+            if name == "star":
+                labels = (label,) if label is not None else stars
+            elif name == "convex":
+                labels = edits.convex_labels(frame.settings)
+            elif name == "volume":
+                labels = tuple(frame.settings.volumes)
+            else:
+                continue
+            symbol = SYMBOLS[OK if certificate.satisfied else BAD]
+            count = strings.ON if certificate.satisfied else short(certificate.violations)
+            message = self.named(certificate.message)
+            found |= {(name, one): (f"{symbol} {count}", message) for one in labels}
+        return found
+
+    def title(self, key: str) -> str:
+        """Name a certificate for a person: 'star_2' -> 'star cup'."""
+        name, label = edits.family(key)
+        title = strings.CERTIFICATES.get(name, name.replace("_", " "))
+        return f"{title}, {self.objects.get(label, label)}" if label is not None else title

@@ -1,0 +1,132 @@
+"""The dock widget: image, model, shape priors, result."""
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Layer
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from ..bundle import models
+from . import samples, strings
+from .controller import Controller
+from .image_section import ImageSection
+from .keys import HeldKey, bind
+from .live_section import LiveSection
+from .model_section import ModelSection
+from .priors_section import PriorsSection
+from .widgets import BAD, StatusStrip, button, column, row, wrapped
+
+if TYPE_CHECKING:
+    import napari
+
+WIDTH = 340
+_SAMPLE_MODELS = {"retina": "cup-disc", "cell": "cells"}
+
+
+class SegmentationPanel(QWidget):
+    """Segment an image layer by a network under shape priors, live.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.status = StatusStrip()
+        self.image = ImageSection()
+        self.model = ModelSection(models())
+        self.priors = PriorsSection()
+        self.live = LiveSection()
+        self._samples = self._make_samples()
+        self._lay_out()
+        self.desk = Controller(self, viewer)
+        self._bind_keys()
+        desk = self.desk
+        self.destroyed.connect(lambda *_: desk.close())
+        QTimer.singleShot(0, self.desk.images.on_listed)
+
+    def _make_samples(self) -> QWidget:
+        holder = QWidget()
+        made = []
+        for name, text in strings.SAMPLES.items():
+            made.append(button(text, strings.TIP_SAMPLE))
+            made[-1].clicked.connect(lambda _=False, name=name: self.open_sample(name))
+        holder.setLayout(row(*made))
+        return holder
+
+    def _make_strip(self) -> QWidget:
+        strip, self.help = QWidget(), wrapped(strings.HELP)
+        shown = button(strings.HELP_BUTTON, strings.TIP_HELP, checkable=True)
+        shown.setFixedSize(24, 24)
+        shown.toggled.connect(self.help.setVisible)
+        self.help.hide()
+        layout = column(strip)
+        layout.setContentsMargins(8, 0, 8, 0)
+        line = row(self.status, shown, stretch=0)
+        line.setAlignment(shown, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(line)
+        layout.addWidget(self.help)
+        return strip
+
+    def _lay_out(self) -> None:
+        body = QWidget()
+        layout = column(body)
+        layout.setContentsMargins(8, 4, 8, 4)
+        for part in (self.image, self._samples, self.model, self.priors, self.live):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(body)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 4, 0, 0)
+        outer.setSpacing(4)
+        outer.addWidget(self._make_strip())
+        outer.addWidget(area)
+        self.setMinimumWidth(300)
+        self.setMaximumWidth(WIDTH)
+
+    def _bind_keys(self) -> None:
+        bind(self, "G", self.desk.pointing.place)
+        bind(self, "Q", self.live.live_box.toggle)
+        bind(self, "Escape", self.desk.cancel)
+        HeldKey(self, Qt.Key.Key_J, self.desk.pointing.hold)
+
+    def sizeHint(self) -> QSize:
+        """Ask for the full width; the height follows the window."""
+        return QSize(WIDTH, super().sizeHint().height())
+
+    def open_sample(self, name: str) -> None:
+        """Open a photograph of scikit-image and the model that suits it."""
+        try:
+            found = getattr(samples, name)()
+        except OSError as error:
+            self.image.notice.say(str(error), BAD)
+            return
+        self.image.notice.clear()
+        for data in found:
+            self.viewer.add_layer(Layer.create(*data))
+        wanted = _SAMPLE_MODELS.get(name, "")
+        if wanted in self.model.cards and self.model.name != wanted:
+            self.desk.choose_model(wanted)
+
+    def show_samples(self, shown: bool) -> None:
+        """Offer the samples while there is no image."""
+        self._samples.setVisible(shown)
+
+    def recommend(self, layer: Image) -> None:
+        """Choose a model that takes the layer's channels, if none is chosen."""
+        if self.model.name:
+            return
+        wanted = _SAMPLE_MODELS.get(layer.name, "")
+        fitting = [
+            name for name, card in self.model.cards.items()
+            if layer.rgb == (card.channels == "rgb")
+        ]
+        names = [wanted] if wanted in self.model.cards else [*fitting, *self.model.cards]
+        if names:
+            self.desk.choose_model(names[0])

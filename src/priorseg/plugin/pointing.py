@@ -1,0 +1,116 @@
+"""What the user points at or looks at: centres, circles, views, the network's own result."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import edits, strings
+
+if TYPE_CHECKING:
+    from .controller import Controller
+
+
+class Pointing:
+    """Connect the marks on the canvas with the settings.
+
+    Parameters
+    ----------
+    desk : Controller
+    """
+
+    def __init__(self, desk: "Controller") -> None:
+        self.desk, self.panel, self.canvas = desk, desk.panel, desk.canvas
+        priors, live, centres = self.panel.priors, self.panel.live, self.canvas.centres
+        priors.place.connect(self.place)
+        priors.clear.connect(centres.clear)
+        priors.circles.connect(self.draw_guides)
+        priors.selected.connect(self.draw_guides)
+        live.viewed.connect(self.on_viewed)
+        live.held.connect(self.hold)
+        centres.changed.connect(self.on_centres)
+        centres.placed.connect(self.on_placed)
+        centres.lost.connect(self.on_lost)
+
+    def place(self, label: int = 0) -> None:
+        """Let the next click place a centre of a class; once more: no longer."""
+        priors, centres = self.panel.priors, self.canvas.centres
+        label = label or priors.label
+        if self.desk.classes is None or self.canvas.image is None or not label:
+            return
+        if centres.armed:
+            self.disarm()
+            return
+        self.canvas.picker.disarm()
+        centres.arm(label)
+        priors.set_armed(label)
+        name = self.desk.classes.names[label]
+        priors.notice.say(strings.CLICK_INSIDE.format(name=name))
+
+    def disarm(self) -> None:
+        """Wait for no click."""
+        self.canvas.picker.disarm()
+        if self.canvas.centres.armed:
+            self.panel.priors.notice.clear()
+        self.canvas.centres.disarm()
+        self.panel.priors.set_armed(0)
+        self.desk.region.show()
+
+    def on_placed(self, label: int) -> None:
+        """Switch the star prior on where a centre was placed."""
+        priors = self.panel.priors
+        priors.set_armed(0)
+        priors.notice.clear()
+        priors.set_settings(edits.with_star(priors.settings, label, True))
+
+    def on_centres(self, dragging: bool) -> None:
+        """Solve with the centres where they are now."""
+        priors = self.panel.priors
+        priors.edit(edits.with_centres(priors.settings, self.canvas.centres.centres()), dragging)
+
+    def on_lost(self) -> None:
+        """Go on without centres: their layer was deleted."""
+        priors = self.panel.priors
+        priors.set_armed(0)
+        if priors.settings.centres:
+            priors.edit(replace(priors.settings, centres={}))
+            priors.notice.say(strings.CENTRES_LOST)
+
+    def on_viewed(self, view: str, label: int) -> None:
+        """Show labels, outlines or a probability."""
+        if self.canvas.results is not None:
+            self.canvas.results.set_view(view, label)
+
+    def hold(self, down: bool) -> None:
+        """Show the network's own labels while a key or button is down."""
+        plain, results = self.desk.plain, self.canvas.results
+        if results is not None and plain is not None:
+            results.hold(plain.labels if down else None)
+
+    def draw_guides(self, *_: object) -> None:
+        """Draw the region of interest, and the radii if they are wanted."""
+        region = self.desk.session.region
+        info = self.desk.session.info
+        if info is None or self.canvas.image is None:
+            return
+        whole = all(
+            part.stop - part.start == size for part, size in zip(region, info.shape, strict=True)
+        )
+        circles = []
+        if self.panel.priors.details.circles_button.isChecked() and self.desk.classes:
+            y, x = self._middle()
+            radii = edits.convex_radii(self.desk.settings)
+            circles = [(y, x, radius) for radius in radii]
+        self.canvas.draw_guides(None if whole else region, circles)
+
+    def _middle(self) -> tuple[float, float]:
+        """Give the middle of the selected class, or of the region."""
+        frame, label = self.desk.shown, self.panel.priors.label
+        region = self.desk.session.region
+        if frame is not None and self.desk.classes is not None and label:
+            parts = self.desk.classes.extents[label]
+            y, x = np.nonzero(np.isin(frame.labels[frame.region], parts))
+            if len(y):
+                rows, columns = frame.region
+                return float(y.mean() + rows.start), float(x.mean() + columns.start)
+        return tuple((part.start + part.stop - 1) / 2 for part in region)

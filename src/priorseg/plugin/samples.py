@@ -1,0 +1,43 @@
+"""Sample images: two photographs of scikit-image and two phantoms of ours with truth."""
+
+from typing import Any
+
+import numpy as np
+from skimage import data
+
+from .. import phantoms
+from . import strings
+from .layers import colormap
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def retina() -> list[LayerData]:
+    """Give the fundus photograph of scikit-image, (1411, 1411, 3) uint8."""
+    return [(data.retina(), {"name": "retina", "rgb": True}, "image")]
+
+
+def cell() -> list[LayerData]:
+    """Give the photograph of a cell of scikit-image, (660, 550) uint8."""
+    return [(data.cell(), {"name": "cell"}, "image")]
+
+
+def cup_disc_phantom() -> list[LayerData]:
+    """Give a synthetic optic disc and the label map it was drawn from."""
+    return _with_truth(phantoms.cup_disc(), "cup-disc phantom", {1: "rim", 2: "cup"})
+
+
+def blood_smear_phantom() -> list[LayerData]:
+    """Give a synthetic blood smear and the label map it was drawn from."""
+    names = {1: "cytoplasm", 2: "nucleus"}
+    return _with_truth(phantoms.blood_smear(), "blood smear phantom", names)
+
+
+def _with_truth(phantom: Any, name: str, labels: dict[int, str]) -> list[LayerData]:
+    truth = {
+        "name": f"{name}, {strings.TRUTH}", "visible": False, "colormap": colormap(labels),
+    }
+    return [
+        (phantom.image, {"name": name, "rgb": True}, "image"),
+        (np.asarray(phantom.labels), truth, "labels"),
+    ]

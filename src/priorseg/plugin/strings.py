@@ -1,0 +1,174 @@
+"""Every text a user sees, in one table."""
+
+PARAMETERS = {
+    "weight": "strength", "sigma": "detail", "edge": "edges", "volume": "volume",
+}  # fmt: skip
+LAYERS = {
+    "labels": "priorseg labels",
+    "outline": "priorseg outline",
+    "probability": "priorseg probability",
+    "centres": "priorseg centres",
+    "guides": "priorseg guides",
+}
+TRUTH = "truth"
+KEPT = "{name}: labels"
+
+PRIORS = "3  Shape priors"
+PRIORS_WAIT = "They appear when the model is loaded."
+SMOOTHERS = {
+    "threshold_dynamics": "Smooth: threshold dynamics (STD)",
+    "total_variation": "Smooth: total variation (TV)",
+    "": "Not smoothed",
+}
+SMOOTHNESS = "Smoothness"
+TIP_SMOOTHNESS = (
+    "How outlines are kept short. STD blurs and sharpens in turn and rounds corners; TV keeps "
+    "straight edges. Both act on all classes."
+)
+KINDS = {"volume": "volume", "star": "star", "convex": "convex"}
+KIND_TIPS = {
+    "volume": "Volume: the class gets exactly the number of pixels you ask for.",
+    "star": "Star: every ray from a centre meets the class in one piece. Needs a centre: press G.",
+    "convex": "Convex: each piece of the class has no dents.",
+}
+ON, OFF = "on", "off"
+TIP_ROW = "Select this class: the fields below the table then belong to it."
+NESTED = "{inner} inside {outer}"
+TIP_NESTED = "Keep the inner class inside the outer one."
+NESTED_FIXED = "built into this model"
+
+CENTRE = "centre"
+NO_CENTRE = "none yet"
+ONE_CENTRE = "y {y:.0f}, x {x:.0f}"
+CENTRES = "{count} centres"
+ARMED = "click in the image"
+PLACE, CLEAR = "Place (G)", "Clear"
+TIP_PLACE = "Then click inside the object. Drag a centre to move it, Delete removes it. Key: G"
+TIP_CLEAR = "Remove all centres of this class."
+STAR_HINT = "Star is off for {name}: click inside it, or press G to place a centre later."
+RADII, RADII_NAME = "radii", "Radii of the convexity test, in pixels"
+TIP_RADII = (
+    "Radii of the discs that look for dents, in pixels, for example 2, 4, 8. Shared by all "
+    "convex classes; the final label map is convex whatever the radii."
+)
+CIRCLES = "Circles"
+TIP_CIRCLES = "Draw the radii as circles in the image."
+BAD_RADII = "“{text}” is not a list of radii. Type pixels from 1 to 200, such as 2, 4, 8."
+SHARE = "{share:.1f} % of region · network alone {network:,} px"
+SOFT_HARD = "now: soft {soft:,.0f} px · label {hard:,} px"
+TIP_ACTION = "Do this now."
+
+PROGRESS = "Progress of the network"
+TIP_PROGRESS = "How many tiles of the image the network has done."
+CANCEL = "Cancel"
+TIP_CANCEL = "Stop what runs; the last result stays. Key: Esc"
+STATE_IDLE = "No image yet"
+STATE_READY = "Ready: press Run"
+STATE_LOADING = "Loading the model"
+STATE_LOCATING = "Looking for the optic disc"
+STATE_NETWORK = "Running the network"
+STATE_SOLVING = "Solving"
+STATE_DONE = "Done in {ms:.0f} ms · {sweeps} sweeps"
+STATE_PREVIEW = "Preview · {ms:.0f} ms"
+STATE_CANCELLED = "Cancelled: the last result stays"
+STATE_FAILED = "Failed: see below"
+STATE_CLOSED = "Closed"
+
+IMAGE_TITLE, IMAGE = "1  Image", "Image layer"
+TIP_IMAGE = "The image layer that is segmented."
+NO_IMAGE = "Drop an image into the window, or open a sample below."
+SAMPLES = {"retina": "Open sample: retina", "cell": "Open sample: cell"}
+TIP_SAMPLE = "Open a photograph that comes with scikit-image."
+PLANE = "plane {plane} of {planes}"
+REGION = "Region of interest"
+TIP_REGION = (
+    "Which part of the image the network sees. A model of the optic disc wants its surroundings, "
+    "not the whole photograph."
+)
+REGIONS = {
+    "auto": "Find the disc",
+    "pick": "Around my click",
+    "whole": "Whole image",
+}
+SIDE = "Side of the region"
+TIP_SIDE = "Side of the square region in pixels; about 1.8 diameters of the object."
+PICK = "Pick"
+TIP_PICK = "Then click in the image on the middle of the object."
+PICKING = "Click on the middle of the object (of the optic disc, for a fundus photograph)."
+FOUND = "Disc found at y {y:.0f}, x {x:.0f}. Not there? Press Pick and click on it."
+NOT_FOUND = "The disc was not found. Press Pick and click on it."
+IMAGE_LOST = "The image layer “{name}” was deleted. Choose another image."
+IMAGE_CHANGED = "The pixels of “{name}” changed. Run again."
+NOT_DISPLAYED = "Show the two image axes (the last two) in 2-D to click in the image."
+PLANE_CHANGED = "Another plane is shown. Run again, or go back."
+TOO_MANY_AXES = (
+    "The layer has {count} axes; a picture or a stack with one or two more axes can be segmented. "
+    "Split it: right-click the layer, Split Stack."
+)
+COLOUR_AS_STACK = (
+    "The layer of shape {shape} looks like colours read as a stack. Add it again with "
+    "viewer.add_image(data, rgb=True)."
+)
+
+MODEL_TITLE, MODEL = "2  Model", "Model"
+TIP_MODEL = "The network that segments; it comes with priorseg."
+PICK_MODEL = "Pick a model."
+NO_MODELS = "No model is installed. Install priorseg again with its model files."
+CLASSES = "finds {classes}"
+RUN, TIP_RUN = "Run", "Run the network once on the image; the priors then work on its result."
+NEED_IMAGE, NEED_MODEL = "Choose an image first.", "Pick a model first."
+RETRY = "Try again"
+TRAINED = "Back to trained settings"
+OUTSIDE = "That click was outside the image. Press Pick and try again."
+
+LIVE_TITLE = "4  Result"
+LIVE = "Live"
+TIP_LIVE = "Solve again while a slider moves. Off: only when it is released. Key: Q"
+CONVERGE = "Until converged"
+TIP_CONVERGE = (
+    "Off: as many sweeps as the model was trained with, the same result as in a batch. "
+    "On: go on until no probability changes by more than 0.001."
+)
+HOLD = "Network only (J)"
+TIP_HOLD = "Hold down to see what the network says without any prior. Key: J"
+VIEW, TIP_VIEW = "View", "What is drawn over the image."
+VIEWS = {
+    "both": "Filled + outline",
+    "filled": "Filled",
+    "outline": "Outline",
+    "probability": "Probability: {name}",
+}
+NO_RESULT = "No result yet."
+NOTHING_EXACT = "Nothing to certify: volume, star and convex are off."
+CERTIFICATES = {
+    "total_variation": "smooth (TV)",
+    "threshold_dynamics": "smooth (STD)",
+    "volume": "volume",
+    "star": "star",
+    "convex": "convex",
+    "nested": "nested",
+}
+CLICK_INSIDE = "Click inside the {name}. Esc: never mind."
+CENTRES_LOST = "The centres layer was deleted: star shapes without a centre are off."
+FREE = "Free {name}"
+HELP = (
+    "<b>G</b> place a star centre · <b>J</b> (hold) network only · <b>Q</b> live on/off · "
+    "<b>Esc</b> cancel. Drag a centre to move it, <b>Delete</b> removes it, hold <b>Space</b> to "
+    "pan. Double-click a slider: trained value."
+)
+HELP_BUTTON, TIP_HELP = "?", "Show or hide the keys."
+GREY = (
+    "This model was trained on colour; the image is grey, so its one channel stands for all "
+    "three. Judge the result with care."
+)
+
+
+def parameter(name: str) -> str:
+    """Give the word a user sees for a parameter."""
+    return PARAMETERS.get(name, name.replace("_", " "))
+
+
+def slider_tip(help: str, low: float, high: float, unit: str, trained: float) -> str:
+    """Give the tooltip of a slider."""
+    unit = f" {unit}" if unit else ""
+    return f"{help} {low:g} to {high:g}{unit}. Double click: back to {trained:.3g}{unit}.".strip()

@@ -1,0 +1,196 @@
+"""Small widgets the panel is made of."""
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from . import strings
+
+OK, WARN, BAD, BUSY, IDLE = "ok", "warn", "bad", "busy", "idle"
+SYMBOLS = {OK: "✓", WARN: "!", BAD: "✗", BUSY: "◐", IDLE: "○"}
+# chosen to be read on the dark and on the light theme, and by colour-blind eyes
+TINTS = {OK: "#009E73", WARN: "#D08A00", BAD: "#E0602B", BUSY: "#3F94CC", IDLE: "#888888"}
+
+
+def describe(widget: QWidget, name: str, tip: str) -> None:
+    """Give a control its name for screen readers and its tooltip."""
+    widget.setAccessibleName(name)
+    widget.setToolTip(tip)
+
+
+def heading(text: str) -> QLabel:
+    """Make the title of a section."""
+    label = QLabel(f"<b>{text}</b>")
+    label.setContentsMargins(0, 4, 0, 0)
+    return label
+
+
+def wrapped(text: str = "") -> QLabel:
+    """Make a label whose text may take several lines and can be copied."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def combo(name: str, tip: str) -> QComboBox:
+    """Make a box of choices that long names do not widen."""
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    describe(box, name, tip)
+    return box
+
+
+def button(text: str, tip: str, *, checkable: bool = False) -> QPushButton:
+    """Make a push button that the keyboard reaches."""
+    made = QPushButton(text)
+    made.setCheckable(checkable)
+    made.setAutoDefault(False)
+    describe(made, text, tip)
+    return made
+
+
+def chip(colour: str) -> QIcon:
+    """Make a square of a colour, to stand before the name of a class."""
+    pixmap = QPixmap(12, 12)
+    pixmap.fill(QColor(colour))
+    return QIcon(pixmap)
+
+
+def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
+    """Lay widgets side by side; the one numbered `stretch` takes the free width."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for place, widget in enumerate(widgets):
+        layout.addWidget(widget, 1 if place == stretch else 0)
+    return layout
+
+
+def column(parent: QWidget) -> QVBoxLayout:
+    """Lay the children of a widget below one another, without margins."""
+    layout = QVBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    return layout
+
+
+class Notice(QFrame):
+    """Say what is wrong or what to do, next to its cause, with at most one action."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("notice")
+        self._text = wrapped()
+        self._button = button("", "")
+        self._act: Callable[[], object] | None = None
+        self._button.clicked.connect(self._on_clicked)
+        layout = column(self)
+        layout.setContentsMargins(8, 2, 0, 2)
+        layout.addWidget(self._text)
+        layout.addWidget(self._button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """Give what is said; empty if nothing."""
+        return "" if self.isHidden() else self._text.text()
+
+    @property
+    def action(self) -> QPushButton:
+        """Give the button of the action."""
+        return self._button
+
+    def say(
+        self,
+        text: str,
+        level: str = WARN,
+        action: str = "",
+        act: Callable[[], object] | None = None,
+    ) -> None:
+        """Show a sentence and an action; empty text hides the notice."""
+        self.setVisible(bool(text))
+        if not text:
+            return
+        self._text.setText(f"{SYMBOLS[level]} {text}")
+        self._button.setText(action)
+        describe(self._button, action, strings.TIP_ACTION)
+        self._button.setVisible(bool(action))
+        self._act = act
+        self.setStyleSheet(f"QFrame#notice {{ border-left: 3px solid {TINTS[level]}; }}")
+
+    def clear(self) -> None:
+        """Hide the notice."""
+        self.hide()
+
+    def _on_clicked(self) -> None:
+        act = self._act
+        self.clear()
+        if act is not None:
+            act()
+
+
+class StatusStrip(QWidget):
+    """Say in a word, a symbol and a colour what is going on; holds progress and Cancel."""
+
+    cancelled = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = IDLE
+        self._symbol, self._text = QLabel(), QLabel()
+        self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._bar = QProgressBar()
+        self._bar.setFixedHeight(6)
+        self._bar.setTextVisible(False)
+        describe(self._bar, strings.PROGRESS, strings.TIP_PROGRESS)
+        self.cancel = button(strings.CANCEL, strings.TIP_CANCEL)
+        self.cancel.clicked.connect(self.cancelled)
+        layout = column(self)
+        layout.addLayout(row(self._symbol, self._text, self.cancel, stretch=1))
+        layout.addWidget(self._bar)
+        keep = self._bar.sizePolicy()
+        keep.setRetainSizeWhenHidden(True)  # the panel must not jump when a run starts
+        self._bar.setSizePolicy(keep)
+        self.cancel.setFixedHeight(24)
+        keep = self.cancel.sizePolicy()
+        keep.setRetainSizeWhenHidden(True)
+        self.cancel.setSizePolicy(keep)
+        self.say(IDLE, strings.STATE_IDLE)
+
+    @property
+    def text(self) -> str:
+        """Give what is shown."""
+        return self._text.text()
+
+    def say(self, level: str, text: str) -> None:
+        """Show a state; Cancel and the bar are there while something runs."""
+        self.level = level
+        self._symbol.setText(SYMBOLS[level])
+        self._symbol.setStyleSheet(f"color: {TINTS[level]}; font-weight: bold;")
+        self._text.setText(text)
+        self._text.setToolTip(text)
+        self.cancel.setVisible(level == BUSY)
+        if level != BUSY:
+            self._bar.hide()
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how much is done; total 0 = unknown."""
+        self._bar.setRange(0, max(total, 0))
+        self._bar.setValue(done)
+        self._bar.show()
