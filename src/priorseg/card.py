@@ -1,0 +1,112 @@
+"""What a person should know about a trained network; plain data, readable without torch."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Card:
+    """Describe a trained network.
+
+    Parameters
+    ----------
+    name : str             short name, as `load_bundle` takes it
+    title : str            one line
+    description : str      what it does, for which images
+    licence : str          of the weights
+    data : str             what it was trained on, with its source and licence
+    labels : mapping       label -> name; 0 is the background
+    channels : str or int  'rgb', 'grey' or a number of channels
+    scores : mapping       data set -> condition -> measure -> value
+    split : str            how the images were divided
+    seeds : tuple of int   the seeds that the scores come from
+    known_failures : tuple of str
+    object_px : float      typical diameter of the object at the scale the network works at, > 0
+    roi : str or None      'disc': wants a crop about the optic disc; None: whole images
+
+    Raises
+    ------
+    ValueError  for wrong types or values; says which.
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    licence: str = ""
+    data: str = ""
+    labels: Mapping[int, str] = field(default_factory=lambda: {0: "background", 1: "object"})
+    channels: str | int = "rgb"
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    split: str = ""
+    seeds: tuple[int, ...] = ()
+    known_failures: tuple[str, ...] = ()
+    object_px: float = 100.0
+    roi: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("name", "title", "description", "licence", "data", "split"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"card.{name} must be text, got {getattr(self, name)!r}.")
+        if not self.name:
+            raise ValueError("card.name is empty. Give the model a short name.")
+        labels = {_whole("label", key): value for key, value in dict(self.labels).items()}
+        if sorted(labels) != list(range(len(labels))) or len(labels) < 2:
+            raise ValueError(f"card.labels must name 0 (background), 1, ... without gaps, got "
+                             f"{sorted(labels)}.")
+        if not all(isinstance(value, str) for value in labels.values()):
+            raise ValueError("card.labels must map whole numbers to names.")
+        object.__setattr__(self, "labels", dict(sorted(labels.items())))
+        if self.channels not in ("rgb", "grey"):
+            object.__setattr__(self, "channels", _whole("channels", self.channels))
+        object.__setattr__(self, "seeds", tuple(_whole("seed", seed) for seed in self.seeds))
+        failures = tuple(self.known_failures)
+        if isinstance(self.known_failures, str) or not all(isinstance(f, str) for f in failures):
+            raise ValueError("card.known_failures must be a list of texts.")
+        object.__setattr__(self, "known_failures", failures)
+        if isinstance(self.object_px, bool) or not isinstance(self.object_px, int | float) or not (
+            0 < self.object_px < 1e6
+        ):
+            raise ValueError(f"card.object_px must be a number of pixels > 0, "
+                             f"got {self.object_px!r}.")
+        if self.roi not in (None, "disc"):
+            raise ValueError(f"card.roi must be 'disc' or None, got {self.roi!r}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values; label numbers become text keys."""
+        plain = asdict(self)
+        plain["labels"] = {str(key): value for key, value in self.labels.items()}
+        plain["seeds"] = list(self.seeds)
+        plain["known_failures"] = list(self.known_failures)
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> "Card":
+        """Rebuild a card from `to_json`.
+
+        Raises
+        ------
+        ValueError  for unknown keys, wrong types or values.
+        """
+        if not isinstance(plain, Mapping):
+            raise ValueError(f"The card must be a JSON object, got {type(plain).__name__}.")
+        known = {entry.name for entry in fields(cls)}
+        unknown = sorted(set(plain) - known)
+        if unknown or "name" not in plain:
+            raise ValueError(f"The card has unknown entries {unknown} or lacks a name.")
+        values = dict(plain)
+        for key in ("labels", "scores"):
+            if key in values and not isinstance(values[key], Mapping):
+                raise ValueError(f"card.{key} must be a JSON object.")
+        for key in ("seeds", "known_failures"):
+            if key in values and not isinstance(values[key], list | tuple):
+                raise ValueError(f"card.{key} must be a list.")
+        return cls(**values)
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 7:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+        raise ValueError(f"card: {name} must be a whole number >= 0, got {value!r}.")
+    return value

@@ -1,0 +1,1 @@
+"""Train networks: data, augmentation, losses and the loop; needs the train extra."""
