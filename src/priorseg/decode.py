@@ -53,7 +53,7 @@ class _Decoding:
     def __init__(
         self, probs: Tensor, priors: Mapping[str, Prior], preps: Mapping[str, Any]
     ) -> None:
-        self.probs, self.allowed = probs, probs
+        self.probs = probs.clamp_min(1e-300)
         self.pairs = [(prior, preps[name]) for name, prior in priors.items()]
         self.labels = probs.argmax(1)
 
@@ -62,20 +62,31 @@ class _Decoding:
         return [pair for pair in self.pairs if isinstance(pair[0], kind)]
 
     def volumes_and_stars(self) -> None:
-        """Make objects star-shaped at the wanted volumes; then fill the other volumes."""
-        volumes, stars = self.of(Volume), self.of(Star)
-        for prior, prep in volumes:
-            self.labels = prior.harden(self.labels, self.allowed, prep)
-        for prior, prep in sorted(stars, key=lambda pair: -len(pair[1].extent)):
-            keep = bool(volumes) and _is_fixed(prep.extent, volumes[0][1].whole)
-            self.labels = prior.harden(self.labels, self.allowed, prep, keep_volume=keep)
-            self.allowed = _commit(self.allowed, self.labels, prep.extent)
-        if volumes and stars:
-            prior, prep = volumes[0]
-            filled = prior.harden(self.labels, self.allowed, prep)
-            legal = self.allowed.gather(1, filled.unsqueeze(1)).squeeze(1) > 0
-            if bool(legal.all()):
-                self.labels = filled
+        """Make objects star-shaped at the wanted volumes; then fill the other volumes.
+
+        A star-shaped object whose own volume is free keeps its best size, unless the other
+        volumes then do not fit.
+        """
+        for prior, prep in self.of(Volume):
+            self.labels = prior.harden(self.labels, self.probs, prep)
+        sized = self.labels
+        if not self._stars(sized, keep_all=False):
+            self._stars(sized, keep_all=True)
+
+    def _stars(self, sized: Tensor, *, keep_all: bool) -> bool:
+        """Harden the star-shaped objects from a label map; say whether all volumes fit."""
+        volumes, allowed = self.of(Volume), self.probs
+        self.labels = sized
+        for prior, prep in sorted(self.of(Star), key=lambda pair: -len(pair[1].extent)):
+            keep = bool(volumes) and (keep_all or _is_fixed(prep.extent, volumes[0][1].whole))
+            self.labels = prior.harden(self.labels, allowed, prep, keep_volume=keep)
+            allowed = _commit(allowed, self.labels, prep.extent)
+        for prior, prep in volumes if self.of(Star) else []:
+            filled = prior.harden(self.labels, allowed, prep)
+            if not bool((allowed.gather(1, filled.unsqueeze(1)) > 0).all()):
+                return False
+            self.labels = filled
+        return True
 
     def nesting(self, *, fill: bool) -> None:
         """Take inner pixels out that lie outside their outer object."""

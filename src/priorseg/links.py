@@ -27,6 +27,10 @@ class Link(ABC):
     def logits(self, probs: Tensor) -> Tensor:
         """Invert `probs` (up to a constant per pixel for the softmax)."""
 
+    def moved(self, before: Tensor, after: Tensor) -> Tensor:
+        """Mark logits that must change when the probabilities do, broadcastable to them."""
+        return before.detach() != after.detach()
+
     @abstractmethod
     def free_energy(self, scaled: Tensor) -> Tensor:
         """Sum log-partition functions over the pixels, (B,)."""
@@ -84,6 +88,10 @@ class Softmax(Link):
     def logits(self, probs: Tensor) -> Tensor:
         """See `Link.logits`."""
         return probs.clamp_min(torch.finfo(probs.dtype).tiny).log()
+
+    def moved(self, before: Tensor, after: Tensor) -> Tensor:
+        """Mark whole pixels: the classes share a normalisation."""
+        return (before.detach() != after.detach()).any(1, keepdim=True)
 
     def free_energy(self, scaled: Tensor) -> Tensor:
         """See `Link.free_energy`."""

@@ -188,7 +188,7 @@ class _Blocks:
         for name, prior in self.priors.items():
             projected = prior.project(projected, self.preps[name])
         if projected is not self.u:
-            moved = (projected != self.u).detach()
+            moved = self.link.moved(self.u, projected)
             target = self.link.logits(projected)
             self.scaled = torch.where(
                 moved, self.scaled + (target - self.scaled).detach(), self.scaled

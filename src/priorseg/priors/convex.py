@@ -8,13 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry import hull_closure, hull_deficit, largest_component
+from ..geometry import (
+    convex_hull_mask,
+    hull_closure,
+    hull_deficit,
+    label_components,
+    largest_component,
+)
 from ..links import SOFTMAX, Link
 from ..operators import disc_offsets, disc_sum
 from ..prior import Certificate, Prior, check_labels, relabel
 from ..scene import Scene
 from ..spec import Range, register
 
+CUTS = 8  # rounds of cutting hulls apart before only the largest part is kept
 MARGIN = 1e-3  # how far above 1/2 an activated pixel is lifted
 
 
@@ -139,26 +146,36 @@ class Convex(Prior):
             u = _share(u, whole, lifted, channels, prep.link)
         return u
 
-    def _hulls(self, mask: np.ndarray) -> np.ndarray:
-        if self.single:
-            mask = largest_component(mask)
-        return np.asarray(hull_closure(mask))
+    def _hulls(self, mask: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        hulls = np.asarray(hull_closure(largest_component(mask) if self.single else mask))
+        return hulls_beside(hulls, taken) if (hulls & taken).any() else hulls
 
     def harden(self, labels: Tensor, probs: Tensor, prep: _Prep) -> Tensor:
-        """Replace every component of every object by its digital hull, outer objects first."""
+        """Replace every component of every object by its digital hull.
+
+        Outer objects come first. Of two objects that exclude each other the earlier one in
+        `labels` keeps the pixels that both hulls hold; the later one is cut along a line.
+        """
+        done: list[tuple[int, ...]] = []
         for extent in prep.extents:
-            members = torch.tensor(extent, device=labels.device)
-            masks = torch.isin(labels, members).cpu().numpy()
-            hulls = torch.as_tensor(np.stack([self._hulls(mask) for mask in masks]))
-            labels = relabel(labels, probs, hulls.to(labels.device), extent)
+            rivals = [k for other in done if not set(other) & set(extent) for k in other]
+            masks = torch.isin(labels, _index(extent, labels)).cpu().numpy()
+            taken = torch.isin(labels, _index(rivals, labels)).cpu().numpy()
+            hulls = np.stack([self._hulls(m, t) for m, t in zip(masks, taken, strict=True)])
+            mask = torch.as_tensor(hulls, device=labels.device)
+            labels = relabel(labels, probs, mask, extent)
+            member = torch.zeros(probs.shape[1], dtype=torch.bool, device=labels.device)
+            member[list(extent)] = True
+            legal = mask.unsqueeze(1) == member.view(1, -1, 1, 1)
+            probs = probs.masked_fill(~legal, -0.5)  # later objects keep to this one
+            done.append(extent)
         return labels
 
     def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
         """Count pixels that are missing to the hulls of the components."""
         missing, parts = 0, []
         for label, extent in zip(prep.labels, prep.extents, strict=True):
-            members = torch.tensor(extent, device=labels.device)
-            masks = torch.isin(labels, members).cpu().numpy()
+            masks = torch.isin(labels, _index(extent, labels)).cpu().numpy()
             found = sum(int(hull_deficit(mask)) for mask in masks)
             missing += found
             parts.append(f"object {label}: {found} px")
@@ -179,8 +196,52 @@ def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], li
     member[list(channels)] = True
     member = member.view(1, -1, 1, 1)
     tiny = torch.finfo(u.dtype).tiny
-    inner = lifted / whole.clamp_min(tiny)
-    outer = (1 - lifted) / (1 - whole).clamp_min(tiny)
-    changed = (lifted != whole).unsqueeze(1)
-    shared = u * torch.where(member, inner.unsqueeze(1), outer.unsqueeze(1))
-    return torch.where(changed, shared, u)
+    whole, lifted = whole.unsqueeze(1), lifted.unsqueeze(1)
+    even = torch.full_like(u, 1 / len(channels))  # where all parts have underflowed
+    inner = lifted * torch.where(whole > tiny, u / whole.clamp_min(tiny), even)
+    outer = (1 - lifted) * u / (1 - whole).clamp_min(tiny)
+    return torch.where(lifted != whole, torch.where(member, inner, outer), u)
+
+
+def _index(labels: Sequence[int], like: Tensor) -> Tensor:
+    return torch.tensor(list(labels), dtype=torch.int64, device=like.device)
+
+
+def hulls_beside(mask: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Make components convex without touching pixels that are taken.
+
+    Each component keeps the part of its hull beyond a line past the taken pixels; a part of a
+    convex set on one side of a line is convex. If parts merge again and again, only the largest
+    is kept.
+
+    Parameters
+    ----------
+    mask, taken : (Y, X) bool
+
+    Returns
+    -------
+    (Y, X) bool   disjoint from `taken`; every 8-connected component digitally convex
+    """
+    for _ in range(CUTS):
+        parts, count = label_components(mask)
+        mask = np.zeros_like(mask)
+        for part in range(1, count + 1):
+            mask |= _beyond(convex_hull_mask(parts == part), taken)
+        if hull_deficit(mask) == 0:
+            return mask
+    return _beyond(convex_hull_mask(largest_component(mask)), taken)
+
+
+def _beyond(hull: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Keep the part of a hull on the far side of a line past its taken pixels."""
+    inner = np.argwhere(hull & taken)
+    if len(inner) == 0:
+        return hull
+    pixels = np.argwhere(hull)
+    free = np.argwhere(hull & ~taken)
+    toward = (free.mean(0) if len(free) else pixels.mean(0)) - inner.mean(0)
+    direction = np.round(1024 * toward / max(np.abs(toward).max(), 1e-9)).astype(np.int64)
+    kept = pixels[pixels @ direction > (inner @ direction).max()]
+    part = np.zeros_like(hull)
+    part[kept[:, 0], kept[:, 1]] = True
+    return part

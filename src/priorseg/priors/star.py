@@ -125,6 +125,8 @@ class Star(Prior):
         points = sample_centres(scene.centres[self.label], like.shape[0], self.label)
         trees = [_tree(shape, row) for row in points]
         extent = scene.extent(self.label)
+        if len(set(extent)) >= link.label_count(like.shape[1]):
+            raise ValueError(f"Star(label={self.label}): the object {extent} is the whole image.")
         return _Prep(
             np.stack([tree[0] for tree in trees]),
             np.stack([tree[1] for tree in trees]),

@@ -108,8 +108,9 @@ class ThresholdDynamics(Prior):
         """See `Prior.prepare`."""
         spacing = relative_spacing(scene.spacing)
         sigma = self.sigma.to(like.device)
+        width = float(sigma.detach())
         taps = tuple(
-            half_taps(sigma / edge, blur_radius(float(sigma) / edge)).to(like.dtype)
+            half_taps(sigma / edge, blur_radius(width / edge)).to(like.dtype)
             for edge in spacing
         )
         root = None
