@@ -448,3 +448,36 @@ def test_settings_out_of_range_are_refused(change):
 def test_importing_a_session_does_not_import_torch():
     code = "import sys, priorseg.session; sys.exit('torch' in sys.modules or 'qtpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def segmenter(edge=0.0):
+    from priorseg import Segmenter
+    from priorseg.backbones import UNet
+    from priorseg.card import Card
+
+    torch.manual_seed(0)
+    head = VariationalHead([ThresholdDynamics(1.0, 1.5, edge=edge)], sweeps=5, temperature=0.7)
+    return Segmenter(UNet(3, 2, width=4, depth=2), head, Card("tiny"))
+
+
+@pytest.mark.parametrize("edge", [0.0, 5.0])
+def test_a_session_shows_what_its_segmenter_segments(edge):
+    model = segmenter(edge)
+    image = np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)
+    session = Session(model)
+    session.set_image(image)
+    session.compute_logits()
+    frame = last(session, session.default_settings())
+    np.testing.assert_array_equal(frame.labels, model.segment(image).labels[0].numpy())
+    plain = model.segment(image, plain=True).labels[0].numpy()
+    np.testing.assert_array_equal(session.plain().labels, plain)
+
+
+def test_a_real_network_can_be_cancelled_and_refuses_wrong_channels():
+    session = Session(segmenter())
+    session.set_image(np.zeros((40, 40, 3), np.uint8))
+    session.compute_logits(cancelled=lambda: True)
+    assert not session.ready
+    session.set_image(np.zeros((40, 40), np.uint8))
+    with pytest.raises(ValueError, match="RGB"):
+        session.compute_logits()

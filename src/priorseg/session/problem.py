@@ -1,8 +1,9 @@
 """From settings to priors and a scene: what one solve is asked to do."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ class Problem:
     region : two slices          of the image of `shape`
     shape : (Y, X)
     spacing : (Y, X)             edge of a pixel
-    image : (1, C, y, x)         the region; None if only logits are known
+    image : call                 gives the region's pixels (1, C, y, x); None if only logits are
+                                 known
     """
 
     logits: Tensor
@@ -40,7 +42,23 @@ class Problem:
     region: Region
     shape: tuple[int, int]
     spacing: tuple[float, float]
-    image: Tensor | None = None
+    image: Callable[[], Tensor | None]
+    _coarse: dict[int, "Problem"] = field(default_factory=dict, repr=False, compare=False)
+
+    def coarse(self, stride: int) -> "Problem":
+        """Give the problem on averages over blocks of stride × stride pixels."""
+        if stride not in self._coarse:
+            logits = _pool(self.logits, stride)
+            region = (slice(0, logits.shape[2]), slice(0, logits.shape[3]))
+
+            def image() -> Tensor | None:
+                whole = self.image()
+                return None if whole is None else _pool(whole, stride)
+
+            self._coarse[stride] = replace(
+                self, logits=logits, region=region, image=cache(image), _coarse={}
+            )
+        return self._coarse[stride]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,8 +71,10 @@ class Problem:
         return self.link.label_count(int(self.logits.shape[1]))
 
 
-def image_tensor(plane: NDArray[Any]) -> Tensor:
-    """Turn a plane (Y, X[, C]) into (1, C, Y, X) float32."""
+def image_tensor(plane: NDArray[Any], preprocessing: Any = None) -> Tensor:
+    """Turn a plane (Y, X[, C]) into (1, C, Y, X) float32, as the network's own priors see it."""
+    if preprocessing is not None:
+        return torch.as_tensor(preprocessing.tensor(plane))
     image = torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32))
     return image[None, None] if image.ndim == 2 else image.permute(2, 0, 1)[None]
 
@@ -147,8 +167,10 @@ def _volume_row(settings: Settings, problem: Problem) -> Tensor | None:
     return row
 
 
-def make_scene(settings: Settings, problem: Problem) -> Scene:
+def make_scene(settings: Settings, problem: Problem, priors: Sequence[Prior]) -> Scene:
     """Tell the solver what the user said, in pixels of the region.
+
+    The image goes along only if a prior looks at it.
 
     Raises
     ------
@@ -157,9 +179,10 @@ def make_scene(settings: Settings, problem: Problem) -> Scene:
     centres = {
         label: _local_centres(label, points, problem) for label, points in settings.centres.items()
     }
+    edges = any("image" in prior.reads and getattr(prior, "edge", 1) > 0 for prior in priors)
     return Scene(
         spacing=problem.spacing,
-        image=problem.image,
+        image=problem.image() if edges else None,
         centres=centres,
         volumes=_volume_row(settings, problem),
     )
@@ -198,23 +221,18 @@ def coarsen(problem: Problem, settings: Settings, stride: int) -> tuple[Problem,
     """
     if stride == 1:
         return problem, settings
-    logits = _pool(problem.logits, stride)
+    small = problem.coarse(stride)
+    height, width = small.size
     rows, columns = problem.region
-    small = replace(
-        problem,
-        logits=logits,
-        image=None if problem.image is None else _pool(problem.image, stride),
-        region=(slice(0, logits.shape[2]), slice(0, logits.shape[3])),
-    )
 
     def block(point: Point) -> Point:
         y, x = point
         return (
-            min(max((y - rows.start + 0.5) / stride - 0.5, 0), logits.shape[2] - 1),
-            min(max((x - columns.start + 0.5) / stride - 0.5, 0), logits.shape[3] - 1),
+            min(max((y - rows.start + 0.5) / stride - 0.5, 0), height - 1),
+            min(max((x - columns.start + 0.5) / stride - 0.5, 0), width - 1),
         )
 
-    scale = logits[0, 0].numel() / problem.logits[0, 0].numel()
+    scale = height * width / (problem.size[0] * problem.size[1])
     return small, replace(
         settings,
         priors=tuple(_coarse_choice(choice, stride) for choice in settings.priors),

@@ -62,10 +62,15 @@ def network_logits(
     segmenter: Any, pixels: NDArray[Any], progress: Progress | None, cancelled: Cancelled
 ) -> Tensor | None:
     """Run a network on pixels (y, x[, C]); None if cancelled meanwhile."""
+    from ..segmenter import Cancelled as Stopped
+
     with torch.no_grad():
-        logits = segmenter.logits(
-            pixels, progress=progress or (lambda done, total: None), cancelled=cancelled
-        )
+        try:
+            logits = segmenter.logits(
+                pixels, progress=progress or (lambda done, total: None), cancelled=cancelled
+            )
+        except Stopped:
+            return None
     if logits is None or cancelled():
         return None
     logits = logits.detach()
@@ -91,11 +96,11 @@ class _Task:
     @classmethod
     def plan(cls, problem: Problem, settings: Settings, stride: int) -> "_Task":
         """Check the settings on the full problem, then reduce it."""
-        scene = make_scene(settings, problem)
         small, reduced = coarsen(problem, settings, stride)
         priors, messages = active_priors(reduced, small)
+        scene = make_scene(settings, problem, priors)
         if stride > 1:
-            scene = make_scene(reduced, small)
+            scene = make_scene(reduced, small, priors)
             messages.append(f"Preview on blocks of {stride} × {stride} px.")
         return cls(problem, small, settings, reduced, stride, priors, scene, tuple(messages))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ def problem_of(source: Source, region: Region, logits: "Tensor") -> "Problem":
 
     if source.info is None:
         raise ValueError(NO_IMAGE)
+    plane = source.plane
+    preprocessing = getattr(source.segmenter, "preprocessing", None)
     return Problem(
         logits=logits,
         link=source.link or as_link(source.segmenter.head.link),
@@ -56,7 +59,7 @@ def problem_of(source: Source, region: Region, logits: "Tensor") -> "Problem":
         region=region,
         shape=source.info.shape,
         spacing=source.info.spacing,
-        image=None if source.plane is None else image_tensor(source.plane[region]),
+        image=cache(lambda: None if plane is None else image_tensor(plane[region], preprocessing)),
     )
 
 
