@@ -14,6 +14,8 @@ import torch
 from priorseg import Scene, VariationalHead, solve
 from priorseg.priors import Star, ThresholdDynamics, TotalVariation
 from priorseg.session import PriorChoice, Session, Settings
+from priorseg.session.problem import enlarge
+from priorseg.session.solving import likeliest
 
 TV = PriorChoice("total_variation", {"weight": 0.5})
 SMOOTH = PriorChoice("threshold_dynamics", {"weight": 1.0, "sigma": 1.0})
@@ -371,6 +373,13 @@ class TestPreview:
         full = last(session, settings())
         assert (preview.labels != full.labels).mean() < 0.03
 
+    @pytest.mark.parametrize("stride", [2, 3, 8])
+    def test_is_interpolated_between_block_centres(self, stride):
+        blocks = torch.rand(1, 2, 5, 4)
+        expected = torch.nn.functional.interpolate(blocks, scale_factor=stride, mode="bilinear")
+        size = (5 * stride - 1, 4 * stride)
+        torch.testing.assert_close(enlarge(blocks, stride, size), expected[:, :, :-1])
+
     def test_never_changes_the_full_solve(self, session):
         other = Session(Network())
         other.set_image(picture(size=100))
@@ -416,6 +425,11 @@ def test_two_threads_may_solve_and_change_images_at_once(session):
     with ThreadPoolExecutor(4) as pool:
         found = list(itertools.chain(*pool.map(look, range(16))))
     assert all(labels == probs for labels, probs in found)
+
+
+def test_the_likeliest_label_is_the_first_of_the_largest():
+    scores = torch.randint(0, 4, (1, 5, 30, 30))
+    torch.testing.assert_close(likeliest(scores).long(), scores.argmax(1))
 
 
 def test_settings_are_values():
