@@ -16,7 +16,7 @@ from PIL import Image
 
 import priorseg.bundle
 from priorseg import Scene, VariationalHead, priors
-from priorseg.cli import main, request, segment
+from priorseg.cli import demo, main, request, segment
 from priorseg.decode import Decoded
 
 
@@ -175,3 +175,33 @@ def test_help_needs_neither_torch_nor_qt() -> None:
         "assert not {'torch', 'numpy', 'napari', 'qtpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_demo_says_what_is_missing_without_display_and_xvfb(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(demo, "has_display", lambda: False)
+    monkeypatch.setattr(demo.sys, "platform", "linux")
+    monkeypatch.setattr(demo.shutil, "which", lambda name: None)
+    monkeypatch.delenv("PRIORSEG_UNDER_XVFB", raising=False)
+    assert main(["demo"]) == 2
+    assert "xvfb-run is missing" in capsys.readouterr().err
+
+
+def test_the_demo_runs_itself_again_under_xvfb(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[list[str], dict[str, str]]] = []
+
+    def record(command: list[str], *, env: dict[str, str], check: bool) -> Any:
+        calls.append((command, env))
+        return SimpleNamespace(returncode=7)
+
+    monkeypatch.setattr(demo, "has_display", lambda: False)
+    monkeypatch.setattr(demo.sys, "platform", "linux")
+    monkeypatch.setattr(demo.shutil, "which", lambda name: "/usr/bin/xvfb-run")
+    monkeypatch.setattr(demo.subprocess, "run", record)
+    monkeypatch.delenv("PRIORSEG_UNDER_XVFB", raising=False)
+    assert main(["demo", "--sample", "cell", "--out", "here"]) == 7
+    command, environment = calls[0]
+    assert command[:2] == ["xvfb-run", "-a"]
+    assert command[-5:] == ["--sample", "cell", "--out", "here", "--headless"]
+    assert environment["PRIORSEG_UNDER_XVFB"] == "1"

@@ -19,7 +19,11 @@ def has_display() -> bool:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open the window, or leave a screenshot and a label image.
+    """Open the window, or leave files and print where: a screenshot, labels, certificates.
+
+    Returns
+    -------
+    int   0; 1 if there was no result
 
     Raises
     ------
@@ -43,7 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
             f"{error}. The window needs more packages: pip install 'priorseg[gui]'."
         ) from error
     out = Path(arguments.out).absolute()
-    return int(open_window(sample=arguments.sample, out=out, show=not headless) or 0)
+    try:
+        written = open_window(sample=arguments.sample, out=out, show=not headless)
+    except RuntimeError as error:
+        print(f"priorseg: {error}", file=sys.stderr)
+        return 1
+    for path in written:
+        print(path)
+    return 0
 
 
 def _under_xvfb(arguments: argparse.Namespace) -> int:
