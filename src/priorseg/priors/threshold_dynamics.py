@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from ..kernels.blur import blur
 from ..links import SOFTMAX, Link
-from ..operators import blur, blur_radius, gradient, half_taps, relative_spacing
+from ..operators import blur_radius, gradient, half_taps, relative_spacing
 from ..prior import Dual, Prior, log_parameter
 from ..scene import Scene
 from ..spec import Range, register
@@ -110,8 +111,7 @@ class ThresholdDynamics(Prior):
         sigma = self.sigma.to(like.device)
         width = float(sigma.detach())
         taps = tuple(
-            half_taps(sigma / edge, blur_radius(width / edge)).to(like.dtype)
-            for edge in spacing
+            half_taps(sigma / edge, blur_radius(width / edge)).to(like.dtype) for edge in spacing
         )
         root = None
         if self.edge > 0:

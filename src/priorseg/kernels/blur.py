@@ -1,0 +1,134 @@
+"""The self-adjoint blur: compiled on the CPU, shifted additions on any other device."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..geometry.compiled import compiled
+from ..operators import blur as shifted_blur
+
+SMALL = 1 << 15  # values below which threads cost more than they save
+
+
+@compiled
+def _convolve_rows(
+    source: np.ndarray, down: np.ndarray, along: np.ndarray, out: np.ndarray, low: int, high: int
+) -> None:
+    """Convolve both axes of planes (P, Y, X), for the rows low..high of the stacked planes."""
+    height, width = source.shape[1], source.shape[2]
+    radius_y, radius_x = len(down) - 1, len(along) - 1
+    padded = np.empty(width + 2 * radius_x, dtype=source.dtype)
+    for flat in range(low, high):
+        plane, y = flat // height, flat % height
+        centre = padded[radius_x : radius_x + width]
+        row = source[plane, y]
+        for x in range(width):
+            centre[x] = down[0] * row[x]
+        for step in range(1, radius_y + 1):
+            above = (y - step) % (2 * height)
+            below = (y + step) % (2 * height)
+            above = above if above < height else 2 * height - 1 - above
+            below = below if below < height else 2 * height - 1 - below
+            one, two, tap = source[plane, above], source[plane, below], down[step]
+            for x in range(width):
+                centre[x] += tap * (one[x] + two[x])
+        for x in range(radius_x):
+            left = (-1 - x) % (2 * width)
+            right = (width + x) % (2 * width)
+            left = left if left < width else 2 * width - 1 - left
+            right = right if right < width else 2 * width - 1 - right
+            padded[radius_x - 1 - x] = centre[left]
+            padded[radius_x + width + x] = centre[right]
+        result = out[plane, y]
+        for x in range(width):
+            result[x] = along[0] * centre[x]
+        for step in range(1, radius_x + 1):
+            first = padded[radius_x - step : radius_x - step + width]
+            second = padded[radius_x + step : radius_x + step + width]
+            tap = along[step]
+            for x in range(width):
+                result[x] += tap * (first[x] + second[x])
+
+
+@lru_cache(maxsize=1)
+def _pool(workers: int, process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="priorseg-blur")
+
+
+def _planes(source: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Convolve planes (P, Y, X) on as many threads as torch uses."""
+    out = np.empty_like(source)
+    rows, workers = source.shape[0] * source.shape[1], torch.get_num_threads()
+    if source.size < SMALL or workers < 2:
+        _convolve_rows(source, down, along, out, 0, rows)
+        return out
+    cuts = np.linspace(0, rows, workers + 1).astype(int).tolist()
+    pool = _pool(workers, os.getpid())
+    jobs = [
+        pool.submit(_convolve_rows, source, down, along, out, low, high)
+        for low, high in pairwise(cuts[1:])
+    ]
+    _convolve_rows(source, down, along, out, cuts[0], cuts[1])
+    for job in jobs:
+        job.result()
+    return out
+
+
+def _squared(taps: Tensor) -> np.ndarray:
+    """Give the taps of h∗h from those of h, from the centre outwards."""
+    half = taps.detach().cpu().numpy().astype(np.float64)
+    whole = np.concatenate([half[:0:-1], half])
+    return np.convolve(whole, whole)[2 * (len(half) - 1) :]
+
+
+def _compiled_blur(u: Tensor, taps: Sequence[np.ndarray]) -> Tensor:
+    array = np.ascontiguousarray(u.detach().numpy())
+    kernels = [np.ascontiguousarray(tap, dtype=array.dtype) for tap in taps]
+    height, width = array.shape[-2:]
+    out = _planes(array.reshape(-1, height, width), kernels[-2], kernels[-1])
+    if len(kernels) == 3:
+        depth = array.shape[2]
+        stack = out.reshape(-1, depth, height * width)
+        out = _planes(stack, kernels[0], np.ones(1, dtype=array.dtype))
+    return torch.from_numpy(out.reshape(array.shape))
+
+
+class _Blur(torch.autograd.Function):
+    """The compiled blur; it is its own transpose."""
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, taps: Sequence[np.ndarray]) -> Tensor:
+        """Blur (B, K, *S)."""
+        ctx.taps = taps
+        return _compiled_blur(u, taps)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Blur the gradient."""
+        return _Blur.apply(grads[0], ctx.taps), None  # type: ignore[no-untyped-call]
+
+
+def blur(u: Tensor, taps: Sequence[Tensor]) -> Tensor:
+    """Blur the spatial axes with k = h∗h, self-adjoint and positive semi-definite.
+
+    Parameters
+    ----------
+    u : (B, K, *S)             2-D or 3-D
+    taps : D tensors (r + 1,)  the taps of h for each axis, from the centre outwards
+
+    Returns
+    -------
+    (B, K, *S)   equal to `priorseg.operators.blur` up to rounding; that one runs where u is not
+    float32 or float64 on the CPU, or where the taps take gradients
+    """
+    learned = torch.is_grad_enabled() and any(tap.requires_grad for tap in taps)
+    if learned or u.device.type != "cpu" or u.dtype not in (torch.float32, torch.float64):
+        return shifted_blur(u, taps)
+    return _Blur.apply(u, [_squared(tap) for tap in taps])  # type: ignore[no-untyped-call,no-any-return]

@@ -1,0 +1,39 @@
+"""Compiled kernels against the reference, on random problems."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from priorseg import operators
+from priorseg.kernels import blur as compiled
+from priorseg.operators import half_taps
+
+SHAPES = st.lists(st.integers(1, 9), min_size=2, max_size=3)
+
+
+@settings(max_examples=300)
+@given(shape=SHAPES, seed=st.integers(0, 1000), sigma=st.floats(0.3, 4), radius=st.integers(1, 12))
+def test_the_compiled_blur_is_the_shifted_one(shape, seed, sigma, radius):
+    random = torch.Generator().manual_seed(seed)
+    u = torch.randn(2, 3, *shape, dtype=torch.float64, generator=random)
+    taps = [half_taps(torch.tensor(sigma, dtype=torch.float64), radius)] * len(shape)
+    expected = operators.blur(u, taps)
+    torch.testing.assert_close(compiled.blur(u, taps), expected, rtol=0, atol=1e-12)
+    single = compiled.blur(u.float(), [tap.float() for tap in taps])
+    torch.testing.assert_close(single.double(), expected, rtol=0, atol=1e-5)
+
+
+def test_threads_do_not_change_the_blur():
+    u = torch.randn(1, 3, 200, 150)
+    taps = [half_taps(torch.tensor(2.0), 5)] * 2
+    expected = operators.blur(u.double(), [tap.double() for tap in taps])
+    torch.testing.assert_close(compiled.blur(u, taps).double(), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (3, 4, 5)])
+def test_the_compiled_blur_has_exact_gradients_of_both_orders(shape):
+    u = torch.randn(1, 2, *shape, dtype=torch.float64, requires_grad=True)
+    taps = [half_taps(torch.tensor(1.0, dtype=torch.float64), 3)] * len(shape)
+    assert torch.autograd.gradcheck(lambda v: compiled.blur(v, taps).square(), (u,))
+    assert torch.autograd.gradgradcheck(lambda v: compiled.blur(v, taps).square(), (u,))
