@@ -97,6 +97,15 @@ def test_any_change_that_matters_runs_the_network_again(change):
     assert session.network_runs == 2
 
 
+def test_the_same_region_again_changes_nothing(session):
+    session.set_region(None)
+    assert session.ready
+    session.set_region((20, 20), 16)
+    session.compute_logits()
+    session.set_region((20, 20), 16)
+    assert session.ready
+
+
 def test_unsaved_models_never_share_logits():
     session = Session(Network(sha256=""))
     session.set_image(picture())
@@ -196,6 +205,22 @@ def test_frames_keep_their_distance_but_the_last_one_comes(session):
     few = list(session.frames(settings(TV, sweeps=20, tol=0.0), every=1e6))
     assert len(many) == 20
     assert [frame.final for frame in few] == [True]
+
+
+def test_a_replay_does_not_flash_its_first_sweeps(session):
+    trained = replace(session.default_settings(), sweeps=10)
+    first = [frame.sweeps for frame in session.frames(trained, every=0.0)]
+    again = [frame.sweeps for frame in session.frames(trained, every=0.0)]
+    assert first == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert again == [5, 6, 7, 8, 9, 10]
+
+
+def test_an_interrupted_replay_warms_nothing(session):
+    trained = session.default_settings()
+    next(session.frames(trained, every=0.0))
+    assert not session._warm
+    last(session, trained)
+    assert session._warm
 
 
 def test_a_stream_of_requests_still_shows_frames(session):

@@ -1,5 +1,7 @@
 """The solver thread under Qt: latest request wins, nothing blocks, nothing escapes."""
 
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -206,6 +208,29 @@ def test_the_event_loop_keeps_beating_while_solving(qtbot, worker):
     timer.stop()
     gaps = np.diff(beats)
     assert np.median(gaps) < 0.05
+
+
+def test_importing_the_worker_does_not_import_torch():
+    code = "import sys, priorseg.plugin.worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_interpreter_ends_cleanly_while_a_solve_runs(qapp):
+    code = """
+import numpy as np
+from qtpy.QtCore import QCoreApplication
+from priorseg.plugin.worker import LiveWorker
+from priorseg.session import PriorChoice, Session, Settings
+app = QCoreApplication([])
+session = Session()
+session.set_logits(np.random.default_rng(0).normal(size=(3, 64, 64)))
+worker = LiveWorker(session)
+worker.frame.connect(lambda frame: app.quit())
+worker.compute(Settings((PriorChoice("threshold_dynamics"),), sweeps=10**9, tol=0))
+app.exec()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_forgotten_worker_ends_its_thread(qtbot, session):

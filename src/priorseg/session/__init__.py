@@ -8,5 +8,6 @@ from .frame import Frame
 from .image import ImageInfo
 from .live import Session
 from .settings import PriorChoice, Settings
+from .source import NoLogits
 
-__all__ = ["Frame", "ImageInfo", "PriorChoice", "Session", "Settings"]
+__all__ = ["Frame", "ImageInfo", "NoLogits", "PriorChoice", "Session", "Settings"]

@@ -135,7 +135,8 @@ class Inputs:
         region = None
         if centre_yx is not None:
             region = square_region(centre_yx, side_px, self._image().shape)
-        self._move(region=region)
+        if region != self._source.region:
+            self._move(region=region)
 
     def set_logits(
         self,

@@ -8,7 +8,7 @@ from .cache import LogitsCache, pixel_key
 from .frame import Frame, Region
 from .inputs import Inputs
 from .settings import PriorChoice, Settings
-from .source import NO_IMAGE, Source, problem_of, region_of
+from .source import NO_IMAGE, NoLogits, Source, problem_of, region_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +50,7 @@ class Session(Inputs):
         self.network_runs = 0
         self.preview_side = preview_side
         self._cache = LogitsCache(cache_bytes)
+        self._plain: tuple[Problem, Frame] | None = None
         self._shown_at = float("-inf")
         if segmenter is not None:
             self.set_model(segmenter)
@@ -118,7 +119,7 @@ class Session(Inputs):
     def _snapshot(self) -> "tuple[Problem, dict[int, Solution], int]":
         with self._lock:
             if self._ready is None:
-                raise ValueError("The logits of this image are not there yet. Use compute_logits.")
+                raise NoLogits
             return self._ready, self._warm, self.epoch
 
     def frames(
@@ -145,7 +146,8 @@ class Session(Inputs):
 
         Raises
         ------
-        ValueError  if there are no logits yet, or the settings do not fit; says which.
+        NoLogits    if there are no logits yet; a ValueError.
+        ValueError  if the settings do not fit; says which.
         """
         from .problem import preview_stride
         from .solving import frames
@@ -162,15 +164,18 @@ class Session(Inputs):
         )
 
     def plain(self) -> Frame:
-        """Give what the network alone says, without any prior.
+        """Give what the network alone says, without any prior; computed once.
 
         Raises
         ------
-        ValueError  if there are no logits yet.
+        NoLogits  if there are no logits yet; a ValueError.
         """
         from .solving import plain_frame
 
-        return plain_frame(self._snapshot()[0], self.default_settings().temperature)
+        problem = self._snapshot()[0]
+        if self._plain is None or self._plain[0] is not problem:
+            self._plain = problem, plain_frame(problem, self.default_settings().temperature)
+        return self._plain[1]
 
     def _due(self, every: float) -> bool:
         now = perf_counter()

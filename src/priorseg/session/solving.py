@@ -198,10 +198,10 @@ def decoded_frame(task: _Task, solution: Solution, begin: float, open_end: bool)
 
 def plain_frame(problem: Problem, temperature: float) -> Frame:
     """Picture what the network alone says."""
-    start = perf_counter()
+    begin = perf_counter()
     task = _Task.plan(problem, Settings(temperature=temperature), 1)
     solution = next(task.solutions(None))
-    return decoded_frame(task, solution, start, open_end=False)
+    return task.picture(task.sketch(solution), solution, perf_counter() - begin, {})
 
 
 def frames(
@@ -243,16 +243,18 @@ def _frames(
     cancelled: Cancelled,
 ) -> Iterator[Frame]:
     replay = task.settings.replay and not preview
+    quiet = task.settings.sweeps / 2 if replay and warm else 0  # no flash of a half-solved state
     states = task.solutions(None if replay else _usable(warm.get(task.stride), task.small.logits))
     while True:
         with torch.no_grad():  # closed before each yield: the mode belongs to the thread
             solution = next(states)
         residual = _finite(solution, warm)
-        if task.priors:
+        ended = task.ended(solution, residual, to_the_end=replay)
+        if task.priors and (ended or not replay):
             warm[task.stride] = solution
-        if task.ended(solution, residual, to_the_end=replay):
+        if ended:
             break
-        if due():
+        if solution.sweeps >= quiet and due():
             yield task.picture(task.sketch(solution), solution, perf_counter() - begin)
         if cancelled():
             return

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 NO_IMAGE = "There is no image yet. Use set_image first."
 
 
+class NoLogits(ValueError):
+    """Say that the network has not run on this image, region and model."""
+
+    def __init__(self) -> None:
+        super().__init__("The logits of this image are not there yet. Use compute_logits.")
+
+
 @dataclass(frozen=True)
 class Source:
     """Where logits come from; a change of anything here makes the old ones worthless."""
