@@ -11,7 +11,6 @@ from .bundle_format import (
     FORMAT,
     VERSION,
     BundleError,
-    Entry,
     digest,
     parse_json,
     parse_table,
@@ -156,17 +155,17 @@ def save_bundle(path: str | Path, segmenter: "Segmenter", card: Card | None = No
 
 
 def _serialise(text: str, tensors: "dict[str, Tensor]") -> bytes:
+    """Lay the file out; the same description and tensors always give the same bytes."""
     from safetensors.torch import save
 
     bare = save(tensors)
-    table, numbers = _split(bare)
-    return bytes(save(tensors, {"priorseg": text, "sha256": digest(text, table, numbers)}))
-
-
-def _split(data: bytes) -> tuple[dict[str, Entry], bytes]:
-    size = 8 + int.from_bytes(data[:8], "little")
-    whole = parse_json(data[8:size], "The header")
-    return parse_table(whole, len(data) - size), data[size:]
+    size = 8 + int.from_bytes(bare[:8], "little")
+    whole, numbers = parse_json(bare[8:size], "The header"), bare[size:]
+    mark = digest(text, parse_table(whole, len(numbers)), numbers)
+    header = {"__metadata__": {"priorseg": text, "sha256": mark}, **whole}
+    raw = json.dumps(header, separators=(",", ":")).encode()
+    raw += b" " * (-len(raw) % 8)  # safetensors aligns the numbers
+    return len(raw).to_bytes(8, "little") + raw + numbers
 
 
 def _write(target: Path, data: bytes) -> None:

@@ -24,6 +24,7 @@ _TYPES = {torch.float16: "F16", torch.float32: "F32", torch.float64: "F64", torc
 _CHECKS = {"check.input", "check.logits", "check.probs"}
 
 
+@torch.no_grad()
 def describe(segmenter: Segmenter) -> dict[str, Any]:
     """Give the JSON description of a segmenter, its card left out."""
     name = str(getattr(segmenter.backbone, "name", ""))

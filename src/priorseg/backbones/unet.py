@@ -146,7 +146,7 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     for axis, size in ((2, image.shape[2]), (3, image.shape[3])):
         missing = -size % multiple
         if missing:
-            pad = (0, missing) if axis == 3 else (0, 0, 0, missing)
+            pad = (0, missing, 0, 0) if axis == 3 else (0, 0, 0, missing)
             image = functional.pad(image, pad, mode="reflect" if missing < size else "replicate")
     return image
 
