@@ -91,6 +91,7 @@ class Controller:
         self.panel.model.choose(name)
         self.panel.model.notice.clear()
         self.classes = None
+        self.images.fresh = False  # colours or grey, as the model wants
         self.forget_result(keep_marks=False)
         if self.canvas.image is not None:
             self.canvas.use(self.canvas.image, {})
@@ -103,6 +104,8 @@ class Controller:
             self.run()
             self.region.tell_found()
             return
+        if self.classes is not None:
+            return  # a search for the disc that was cancelled at its end
         self.classes = Classes.of(segmenter)
         self.panel.priors.set_model(self.classes, self.session.default_settings())
         self.panel.live.set_classes(self.classes)
@@ -134,6 +137,8 @@ class Controller:
             self._solve_region()
 
     def _solve_region(self) -> None:
+        if self.images.repeated:
+            self.panel.image.notice.say(strings.GREY)
         if self.region.apply():
             self.canvas.zoom_to(self.session.region)
         self.pointing.draw_guides()
@@ -185,10 +190,17 @@ class Controller:
             changes = {"replay": False, "sweeps": CONVERGED_SWEEPS, "tol": CONVERGED_TOL}
         self.panel.priors.edit(replace(self.settings, **changes))
 
+    def halt(self) -> None:
+        """Stop work on the image; a model that is being loaded is still wanted."""
+        self.worker.cancel()
+        self.region.searching = False
+        if self.classes is None and self.panel.model.name:
+            self.worker.load(self.panel.model.name)
+
     def cancel(self) -> None:
         """Stop what runs and what waits for a click."""
         busy = self.worker.busy
-        self._wants_run = False
+        self._wants_run = self.region.searching = False
         self.worker.cancel()
         self.pointing.disarm()
         if busy:
@@ -255,5 +267,5 @@ class Controller:
         """Say that Run can be pressed, or that there is no image."""
         if self.canvas.image is None:
             self.panel.status.say(IDLE, strings.STATE_IDLE)
-        elif self.images.fresh:
+        else:
             self.panel.status.say(OK, strings.STATE_READY)

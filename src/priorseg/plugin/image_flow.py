@@ -26,6 +26,7 @@ class ImageFlow:
     def __init__(self, desk: "Controller") -> None:
         self.desk, self.panel, self.canvas = desk, desk.panel, desk.canvas
         self.fresh = False  # whether the session has the pixels of the layer
+        self.repeated = False  # whether its grey stands for three colours
         self.panel.image.chosen.connect(self.choose)
         self.canvas.listed.connect(self.on_listed)
         self.canvas.lost.connect(self.on_lost)
@@ -47,7 +48,7 @@ class ImageFlow:
         """Work on a layer."""
         if layer is self.canvas.image:
             return
-        self.desk.worker.cancel()
+        self.desk.halt()
         self.canvas.use(layer, self.desk.classes.names if self.desk.classes else {})
         self.panel.image.set_layers(self.canvas.candidates(), layer)
         self.panel.image.notice.clear()
@@ -71,6 +72,7 @@ class ImageFlow:
             self.panel.status.say(BAD, strings.STATE_FAILED)
             return False
         self.fresh = True
+        self.repeated = info.channels == 3 and not self.canvas.image.rgb
         section.show_info(info, self.desk.session.plane)
         return True
 
@@ -87,7 +89,7 @@ class ImageFlow:
 
     def on_lost(self, name: str) -> None:
         """Go back to step 1: the image layer was deleted."""
-        self.desk.worker.cancel()
+        self.desk.halt()
         self.fresh = False
         self.desk.forget_result(keep_marks=False)
         self.panel.image.show_info(None)
@@ -96,7 +98,7 @@ class ImageFlow:
 
     def on_swapped(self) -> None:
         """Ask for a new run: the layer has other pixels."""
-        self.desk.worker.cancel()
+        self.desk.halt()
         self.fresh = False
         image = self.canvas.image
         if self.canvas.results is not None:
@@ -113,7 +115,7 @@ class ImageFlow:
         had_result = self.desk.plain is not None
         if not self.fresh:
             return
-        self.desk.worker.cancel()
+        self.desk.halt()
         if self.canvas.results is not None:
             self.canvas.results.blank()
         try:

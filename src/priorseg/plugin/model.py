@@ -9,7 +9,7 @@ from . import edits, strings
 from .widgets import BAD, OK, SYMBOLS
 
 if TYPE_CHECKING:
-    from ..session import Frame
+    from ..session import Frame, Settings
 
 
 def short(number: float) -> str:
@@ -60,6 +60,12 @@ class Classes:
             for label in self.names
             if label
         }
+
+    def whole(self, label: int, settings: "Settings") -> tuple[int, ...]:
+        """Give the labels that make up the object whose shape is constrained."""
+        order = edits.nested_order(settings)
+        inside = order[: order.index(label)] if label in order else ()
+        return (label, *(part for part in (*self.extents[label], *inside) if part != label))
 
     def named(self, message: str) -> str:
         """Put names for the numbers of labels in a certificate's message."""

@@ -100,19 +100,20 @@ class SegmentationPanel(QWidget):
         """Ask for the full width; the height follows the window."""
         return QSize(WIDTH, super().sizeHint().height())
 
-    def open_sample(self, name: str) -> None:
-        """Open a photograph of scikit-image and the model that suits it."""
+    def open_sample(self, name: str, model: str = "") -> None:
+        """Open a sample of `samples` and the model that suits it."""
         try:
-            found = getattr(samples, name)()
+            found = [Layer.create(*data) for data in getattr(samples, name)()]
         except OSError as error:
             self.image.notice.say(str(error), BAD)
             return
         self.image.notice.clear()
-        for data in found:
-            self.viewer.add_layer(Layer.create(*data))
-        wanted = _SAMPLE_MODELS.get(name, "")
+        wanted = model or _SAMPLE_MODELS.get(name, "")
         if wanted in self.model.cards and self.model.name != wanted:
             self.desk.choose_model(wanted)
+        for layer in found:
+            self.viewer.add_layer(layer)
+        self.desk.images.choose(found[0])
 
     def show_samples(self, shown: bool) -> None:
         """Offer the samples while there is no image."""

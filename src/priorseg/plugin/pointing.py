@@ -108,7 +108,7 @@ class Pointing:
         frame, label = self.desk.shown, self.panel.priors.label
         region = self.desk.session.region
         if frame is not None and self.desk.classes is not None and label:
-            parts = self.desk.classes.extents[label]
+            parts = self.desk.classes.whole(label, frame.settings)
             y, x = np.nonzero(np.isin(frame.labels[frame.region], parts))
             if len(y):
                 rows, columns = frame.region

@@ -10,6 +10,7 @@ LAYERS = {
     "centres": "priorseg centres",
     "guides": "priorseg guides",
 }
+TITLE = "Shape priors"
 TRUTH = "truth"
 KEPT = "{name}: labels"
 

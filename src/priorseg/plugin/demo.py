@@ -1,0 +1,148 @@
+"""The window on a sample image; also without anyone watching, for pictures and checks."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+
+from ..io import write_labels
+from . import strings
+from .panel import SegmentationPanel
+
+if TYPE_CHECKING:
+    from ..session import Frame
+
+SAMPLES = {  # name on the command line -> sample of `samples`, model
+    "retina": ("retina", "cup-disc"),
+    "cell": ("cell", "cells"),
+    "cup-disc-phantom": ("cup_disc_phantom", "cup-disc"),
+    "blood-smear-phantom": ("blood_smear_phantom", "cells"),
+}
+PATIENCE_S = 180.0
+SIZE = (1400, 950)
+
+
+def run(
+    sample: str = "retina", out: str | Path | None = None, show: bool = True
+) -> tuple[Path, ...]:
+    """Open napari with the panel on a sample, and segment it.
+
+    Parameters
+    ----------
+    sample : str   one of `SAMPLES`
+    out : folder   for the picture, the label image and the certificates if not shown
+    show : bool    True: leave the window to the user until it is closed.
+                   False: press what a user would press, write the files and close.
+
+    Returns
+    -------
+    tuple of Path   the files written: screenshot, labels, certificates; empty if shown
+
+    Raises
+    ------
+    ValueError    for an unknown sample.
+    RuntimeError  if there is no result; says what the panel says.
+    """
+    if sample not in SAMPLES:
+        raise ValueError(f"There is no sample {sample!r}. Use one of {', '.join(SAMPLES)}.")
+    viewer = napari.Viewer(show=True)
+    window = viewer.window
+    panel = SegmentationPanel(viewer)
+    window.add_dock_widget(panel, name=strings.TITLE, area="right")
+    window.resize(*SIZE)
+    name, model = SAMPLES[sample]
+    panel.open_sample(name, model)
+    panel.desk.run()
+    try:
+        if show:
+            napari.run()
+            return ()
+        return _unattended(viewer, panel, sample, Path(out or "."))
+    finally:
+        if not show:
+            panel.desk.close(timeout=10)
+            viewer.close()
+
+
+def _unattended(
+    viewer: napari.Viewer, panel: SegmentationPanel, sample: str, folder: Path
+) -> tuple[Path, ...]:
+    """Wait for the result, put a star centre in the outermost object, write the files."""
+    desk = panel.desk
+    wait(panel, lambda: desk.shown is not None and desk.shown.final)
+    label = min(desk.classes.objects)
+    centre = _middle(desk.shown, desk.classes.whole(label, desk.settings))
+    if centre is not None:
+        panel.priors.table.cell("star", label).click()  # the next click places a centre
+        desk.canvas.centres.layer.add(centre)
+        wait(panel, lambda: not desk.worker.busy and label in desk.shown.settings.centres)
+    wait(panel, lambda: desk.shown.final and not desk.worker.busy)
+    _settle(0.5)
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = folder / f"{sample}.png"
+    viewer.screenshot(str(picture), canvas_only=False, flash=False)
+    labels = write_labels(folder / f"{sample}-labels.png", desk.shown.labels)
+    return picture, labels, _write_certificates(folder / f"{sample}-certificates.json", panel)
+
+
+def _middle(frame: "Frame", parts: tuple[int, ...]) -> tuple[float, float] | None:
+    """Give the pixel of an object that is nearest to its centroid."""
+    places = np.argwhere(np.isin(frame.labels, parts))
+    if not len(places):
+        return None
+    nearest = np.square(places - places.mean(0)).sum(1).argmin()
+    return float(places[nearest, 0]), float(places[nearest, 1])
+
+
+def _write_certificates(path: Path, panel: SegmentationPanel) -> Path:
+    desk = panel.desk
+    rows, columns = desk.shown.region
+    facts = {
+        "model": panel.model.name,
+        "region": {"rows": [rows.start, rows.stop], "columns": [columns.start, columns.stop]},
+        "sweeps": desk.shown.sweeps,
+        "objects": desk.classes.counts(desk.shown.counts),
+        "names": desk.classes.objects,
+        "centres": {key: list(points) for key, points in desk.shown.settings.centres.items()},
+        "certificates": {
+            key: {
+                "violations": one.violations,
+                "satisfied": one.satisfied,
+                "message": desk.classes.named(one.message),
+            }
+            for key, one in desk.shown.certificates.items()
+        },
+    }
+    path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def wait(panel: SegmentationPanel, done: Callable[[], bool]) -> None:
+    """Let the window live until something is done.
+
+    Raises
+    ------
+    RuntimeError  after `PATIENCE_S`, or when the panel says that it failed.
+    """
+    end = monotonic() + PATIENCE_S
+    while not done():
+        _settle(0.01)
+        notices = (panel.image.notice, panel.model.notice, panel.priors.notice)
+        failed = panel.status.text == strings.STATE_FAILED
+        if failed or monotonic() > end:
+            said = " ".join(notice.text for notice in notices if notice.text)
+            raise RuntimeError(f"No result: {panel.status.text}. {said}".strip())
+
+
+def _settle(seconds: float) -> None:
+    end = monotonic() + seconds
+    while True:
+        QApplication.processEvents()
+        if monotonic() >= end:
+            return
+        sleep(0.005)
