@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from priorseg import operators
 from priorseg.kernels import blur as compiled
+from priorseg.kernels import discs
 from priorseg.operators import half_taps
 
 SHAPES = st.lists(st.integers(1, 9), min_size=2, max_size=3)
@@ -37,3 +38,12 @@ def test_the_compiled_blur_has_exact_gradients_of_both_orders(shape):
     taps = [half_taps(torch.tensor(1.0, dtype=torch.float64), 3)] * len(shape)
     assert torch.autograd.gradcheck(lambda v: compiled.blur(v, taps).square(), (u,))
     assert torch.autograd.gradgradcheck(lambda v: compiled.blur(v, taps).square(), (u,))
+
+
+@settings(max_examples=300)
+@given(seed=st.integers(0, 100000), radii=st.lists(st.integers(1, 9), min_size=1, max_size=4))
+def test_the_compiled_active_set_is_the_one_of_plain_sums(seed, radii):
+    random = torch.Generator().manual_seed(seed)
+    u = torch.rand(2, 11, 8, dtype=torch.float64, generator=random)
+    u = torch.where(torch.rand(u.shape, generator=random) < 0.5, u.round(), u)
+    assert torch.equal(discs.active_set(u, radii), discs._active_by_sums(u, radii))

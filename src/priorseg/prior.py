@@ -163,11 +163,11 @@ def relabel(labels: Tensor, probs: Tensor, mask: Tensor, extent: Sequence[int]) 
     extent : labels that make up the object
     """
     members = torch.tensor(sorted(extent), device=labels.device)
-    inside = torch.isin(labels, members)
+    changed = mask != torch.isin(labels, members)
     allowed = torch.zeros(probs.shape[1], dtype=torch.bool, device=labels.device)
     allowed[members] = True
-    shape = (1, -1) + (1,) * (probs.ndim - 2)
-    best_in = probs.masked_fill(~allowed.view(shape), -1).argmax(1)
-    best_out = probs.masked_fill(allowed.view(shape), -1).argmax(1)
-    labels = torch.where(mask & ~inside, best_in, labels)
-    return torch.where(~mask & inside, best_out, labels)
+    scores = probs.movedim(1, -1)[changed]  # (changed pixels, labels)
+    legal = allowed.unsqueeze(0) == mask[changed].unsqueeze(1)
+    labels = labels.clone()
+    labels[changed] = scores.masked_fill(~legal, -1).argmax(1)
+    return labels

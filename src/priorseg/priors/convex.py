@@ -15,8 +15,8 @@ from ..geometry import (
     label_components,
     largest_component,
 )
+from ..kernels.discs import active_set
 from ..links import SOFTMAX, Link
-from ..operators import disc_offsets, disc_sum
 from ..prior import Certificate, Prior, check_labels, relabel
 from ..scene import Scene
 from ..spec import Range, register
@@ -47,29 +47,6 @@ class _Lift(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Pass the gradient on unchanged."""
         return grads[0], None
-
-
-def active_set(u: Tensor, radii: Sequence[int]) -> Tensor:
-    """Find pixels outside {u > 1/2} whose disc is filled for more than half.
-
-    Parameters
-    ----------
-    u : (B, Y, X)   object probability; outside the image counts as background
-    radii : pixels, each >= 1
-
-    Returns
-    -------
-    (B, Y, X) bool
-
-    Source: CS-STD of Liu, Tai and Luo (docs/maths, E5, D11).
-    """
-    outside = u <= 0.5
-    active = torch.zeros_like(outside)
-    for radius in radii:
-        pixels = sum(2 * half + 1 for half in disc_offsets(radius)) * 2 - (2 * radius + 1)
-        inside = disc_sum(u.unsqueeze(1).detach(), radius).squeeze(1)
-        active |= outside & (2 * inside > pixels + 1e-6 * pixels)
-    return active
 
 
 @register("convex")
