@@ -147,6 +147,18 @@ def _loaded():
     return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
+def test_previews_keep_apart_and_the_last_one_comes(qtbot, worker):
+    times, log = [], Log(worker)
+    worker.frame.connect(lambda frame: times.append(time.perf_counter()))
+    for step in range(100):
+        worker.request(settings(weight=1 + step / 100), preview=True)
+        qtbot.wait(2)
+    wanted = settings(weight=1.99)
+    qtbot.waitUntil(lambda: bool(log.finished) and log.finished[-1].settings == wanted)
+    assert len(times) > 1
+    assert (times[-1] - times[0]) / (len(times) - 1) > 0.03
+
+
 def test_an_error_is_told_and_the_worker_goes_on(qtbot, worker):
     bad = settings(centres={1: ((500.0, 3.0),)})
     with qtbot.waitSignal(worker.failed) as failed:

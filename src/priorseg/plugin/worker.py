@@ -2,14 +2,17 @@
 
 import contextlib
 import weakref
+from time import monotonic
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from ..session import Session, Settings
 from .engine import Engine
 
 EPOCHAL = ("frame", "finished", "computed", "progress")  # belong to one image and model
+APART_S = 0.035  # between two sketches, at least
+Event = tuple[int, str, tuple[Any, ...]]
 
 
 class LiveWorker(QObject):
@@ -57,6 +60,11 @@ class LiveWorker(QObject):
             with contextlib.suppress(RuntimeError):  # Qt has deleted it while the thread ended
                 worker._arrived.emit()
 
+        self._held: list[Event] = []
+        self._shown_at = float("-inf")
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._show_held)
         engine = Engine(session, wake)
         self._engine = engine
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
@@ -97,8 +105,32 @@ class LiveWorker(QObject):
         return self._engine.close(timeout)
 
     def _deliver(self) -> None:
-        for epoch, kind, args in self._engine.outbox.empty():
-            outdated = epoch != self.session.epoch and kind in EPOCHAL
-            if outdated or self._engine.stopping:
+        for event in self._engine.outbox.empty():
+            _, kind, args = event
+            if kind in ("frame", "finished") and not args[0].final:
+                self._hold(kind, event)
                 continue
+            if kind == "frame":
+                self._held.clear()
+            self._emit(event)
+        wait = max(0.0, self._shown_at + APART_S - monotonic())
+        if self._held and not self._turn.isActive():
+            self._turn.start(round(1000 * wait))
+
+    def _hold(self, kind: str, event: Event) -> None:
+        """Keep a sketch until its turn, so that painting leaves time; a newer one replaces it."""
+        if kind == "frame":
+            self._held.clear()
+        self._held.append(event)
+
+    def _show_held(self) -> None:
+        self._shown_at = monotonic()
+        held, self._held = self._held, []
+        for event in held:
+            self._emit(event)
+
+    def _emit(self, event: Event) -> None:
+        epoch, kind, args = event
+        outdated = epoch != self.session.epoch and kind in EPOCHAL
+        if not outdated and not self._engine.stopping:
             getattr(self, kind).emit(*args)
