@@ -14,7 +14,7 @@ import torch
 from priorseg import Scene, VariationalHead, solve
 from priorseg.priors import Star, ThresholdDynamics, TotalVariation
 from priorseg.session import PriorChoice, Session, Settings
-from priorseg.session.problem import enlarge
+from priorseg.session.problem import enlarge, preview_stride
 from priorseg.session.solving import likeliest
 
 TV = PriorChoice("total_variation", {"weight": 0.5})
@@ -384,6 +384,12 @@ class TestPreview:
         session.set_image(picture(size=100))
         session.compute_logits()
         return session
+
+    @pytest.mark.parametrize(
+        ("size", "stride"), [((100, 100), 1), ((256, 264), 1), ((512, 512), 2), ((9999, 9999), 4)]
+    )
+    def test_is_solved_on_blocks_where_the_region_is_large(self, size, stride):
+        assert preview_stride(size, 256) == stride
 
     def test_shows_the_full_size_and_is_not_final(self, session):
         frame = last(session, settings(), preview=True)

@@ -19,6 +19,8 @@ from ..spec import parameters, registered
 from .frame import Region
 from .settings import Point, PriorChoice, Settings
 
+COARSEST = 4  # beyond, details go lost and the picture costs more than the solve
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -189,8 +191,9 @@ def make_scene(settings: Settings, problem: Problem, priors: Sequence[Prior]) ->
 
 
 def preview_stride(size: tuple[int, int], side: int) -> int:
-    """Give the stride that leaves at most about side × side pixels, >= 1."""
-    return max(1, math.ceil(math.sqrt(size[0] * size[1]) / side - 0.05))
+    """Give the stride that leaves at most about side × side pixels, from 1 to `COARSEST`."""
+    wanted = math.ceil(math.sqrt(size[0] * size[1]) / side - 0.05)
+    return min(max(1, wanted), COARSEST)
 
 
 def _pool(planes: Tensor, stride: int) -> Tensor:
