@@ -25,14 +25,14 @@ from priorseg.priors import Convex, Nested, Star, ThresholdDynamics, TotalVariat
 LABELS = {0: "background", 1: "rim", 2: "cup"}
 
 
-def make(norm="batch", head=None, **preprocessing):
+def make(norm="batch", head=None, depth=1, **preprocessing):
     torch.manual_seed(0)
     head = head or VariationalHead(
         [ThresholdDynamics(1.5, 2.5), Convex((1, 2), radii=(2, 4), single=True), Nested((2, 1))],
         sweeps=3, temperature=0.7, link=Ordered((2, 1)),
     )
     outputs = 2 if head.link.name == "ordered" else 3
-    return Segmenter(UNet(3, outputs, width=4, depth=1, norm=norm), head,
+    return Segmenter(UNet(3, outputs, width=4, depth=depth, norm=norm), head,
                      Card("m", labels=LABELS, object_px=33.0),
                      preprocessing=Preprocessing(**preprocessing))
 
@@ -71,8 +71,9 @@ def test_everything_comes_back(good):
 
 
 @pytest.mark.parametrize("norm", ["group", "batch"])
-def test_the_loaded_network_differs_by_rounding_only(tmp_path, norm):
-    model = make(norm)
+@pytest.mark.parametrize("depth", [1, 4])
+def test_the_loaded_network_differs_by_rounding_only(tmp_path, norm, depth):
+    model = make(norm, depth=depth)
     image = np.random.default_rng(0).integers(0, 256, (40, 30, 3)).astype(np.uint8)
     loaded = load_bundle(save_bundle(tmp_path / "m", model))
     torch.testing.assert_close(loaded.logits(image), model.logits(image), atol=5e-3, rtol=0)

@@ -29,8 +29,10 @@ def describe(segmenter: Segmenter) -> dict[str, Any]:
     """Give the JSON description of a segmenter, its card left out."""
     name = str(getattr(segmenter.backbone, "name", ""))
     if type(segmenter.backbone) is not BACKBONES.get(name):
-        raise BundleError(f"The network {type(segmenter.backbone).__name__} is not one of "
-                          f"{sorted(BACKBONES)}: it could not be loaded again.")
+        raise BundleError(
+            f"The network {type(segmenter.backbone).__name__} is not one of "
+            f"{sorted(BACKBONES)}: it could not be loaded again."
+        )
     head = segmenter.head
     for prior in head.priors:
         if registered().get(prior.name) is not type(prior):  # type: ignore[call-overload]
@@ -65,8 +67,9 @@ def stored_tensors(segmenter: Segmenter) -> dict[str, Tensor]:
     return stored
 
 
-def check_pair(description: Mapping[str, Any], card: Card,
-               tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def check_pair(
+    description: Mapping[str, Any], card: Card, tensors: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """Compute an input of noise and the outputs that the stored numbers give for it."""
     table = {key: _entry(value) for key, value in tensors.items()}
     twin = build(description, card, table)
@@ -162,8 +165,9 @@ def _head(description: Mapping[str, Any]) -> VariationalHead:
     if not isinstance(listed, list) or len(listed) > 16:
         raise BundleError("The description needs a list of at most 16 priors.")
     link = _link(_object(told, "link", {"name", "order"}))
-    return VariationalHead([_prior(entry) for entry in listed], sweeps=sweeps,
-                           temperature=temperature, link=link)
+    return VariationalHead(
+        [_prior(entry) for entry in listed], sweeps=sweeps, temperature=temperature, link=link
+    )
 
 
 def _link(told: Mapping[str, Any]) -> Link:
@@ -224,8 +228,10 @@ def _check_numbers(name: str, value: Tensor) -> None:
         return
     off = name.startswith("head.") and bool((value == -math.inf).all())
     if not off and not bool(torch.isfinite(value).all()):
-        raise BundleError(f"Tensor {name!r} holds nan or infinite numbers. The training failed "
-                          "or the file is damaged.")
+        raise BundleError(
+            f"Tensor {name!r} holds nan or infinite numbers. The training failed "
+            "or the file is damaged."
+        )
 
 
 def fill(segmenter: Segmenter, tensors: Mapping[str, Tensor]) -> None:
@@ -239,12 +245,12 @@ def fill(segmenter: Segmenter, tensors: Mapping[str, Tensor]) -> None:
         _check_numbers(name, value)
     for part, module in (("backbone", segmenter.backbone), ("head", segmenter.head)):
         first = len(part) + 1
-        state = {key[first:]: value for key, value in tensors.items()
-                 if key.startswith(f"{part}.")}
+        state = {key[first:]: value for key, value in tensors.items() if key.startswith(f"{part}.")}
         module.load_state_dict(state)
     if not 1e-6 <= float(segmenter.head.temperature) <= 1e6:
-        raise BundleError(f"temperature {float(segmenter.head.temperature)} is outside 1e-6 to "
-                          "1e6.")
+        raise BundleError(
+            f"temperature {float(segmenter.head.temperature)} is outside 1e-6 to 1e6."
+        )
     for prior in segmenter.head.priors:
         settings = prior.settings()  # type: ignore[operator]
         _arguments(type(prior), settings, f"The prior {prior.name!r}")
@@ -253,11 +259,11 @@ def fill(segmenter: Segmenter, tensors: Mapping[str, Tensor]) -> None:
 @torch.no_grad()
 def _outputs(segmenter: Segmenter, image: Tensor) -> tuple[Tensor, Tensor | None]:
     """Give logits and, where the priors need nothing but an image, probabilities."""
-    logits = segmenter.backbone(segmenter.preprocessing.standardise(image)).float()
+    logits = segmenter.backbone(segmenter.preprocessing.standardise(image)).float().contiguous()
     needed = {name for prior in segmenter.head.priors for name in _reads(prior)}
     if needed & {"centres", "volumes", "image"}:
         return logits, None
-    return logits, segmenter.head.solve(logits).probs.float()
+    return logits, segmenter.head.solve(logits).probs.float().contiguous()
 
 
 def _reads(prior: nn.Module) -> Sequence[str]:
@@ -285,12 +291,17 @@ def check_output(segmenter: Segmenter, tensors: Mapping[str, Tensor], tolerance:
         raise BundleError("The network gives nan for the check input. The weights are damaged.")
     limit = tolerance * (1 + float(wanted.abs().max()))
     if logits.shape != wanted.shape or float((logits - wanted).abs().max()) > limit:
-        raise BundleError("The network does not give the recorded output for the recorded input: "
-                          "the file is damaged or was made by another version.")
+        raise BundleError(
+            "The network does not give the recorded output for the recorded input: "
+            "the file is damaged or was made by another version."
+        )
     kept = tensors.get("check.probs")
     if (probs is None) != (kept is None) or (
-        probs is not None and kept is not None
+        probs is not None
+        and kept is not None
         and (probs.shape != kept.shape or float((probs - kept).abs().mean()) > tolerance)
     ):
-        raise BundleError("The priors do not give the recorded probabilities for the recorded "
-                          "input: the file was made by another version.")
+        raise BundleError(
+            "The priors do not give the recorded probabilities for the recorded "
+            "input: the file was made by another version."
+        )

@@ -91,7 +91,7 @@ class UNet(nn.Module):
     @property
     def multiple(self) -> int:
         """Give the number that image sizes are padded to a multiple of."""
-        return int(2 ** self._settings["depth"])
+        return 1 << int(self._settings["depth"])
 
     def settings(self) -> dict[str, Any]:
         """Give the constructor arguments that rebuild this network, as plain values."""
@@ -113,9 +113,7 @@ class UNet(nn.Module):
         ValueError  if the shape does not fit.
         """
         if image.ndim != 4 or image.shape[1] != self.in_channels or 0 in image.shape:
-            raise ValueError(
-                f"UNet wants (B, {self.in_channels}, Y, X), got {tuple(image.shape)}."
-            )
+            raise ValueError(f"UNet wants (B, {self.in_channels}, Y, X), got {tuple(image.shape)}.")
         height, width = image.shape[2:]
         x = pad_to_multiple(image, self.multiple)
         skips = []

@@ -22,7 +22,8 @@ class Augment:
     shift : float           largest shift over the side of the field of view
     stretch : float         largest relative change of the aspect ratio
     mirror_border : bool    what lies outside: the mirrored image, or its mean colour (label 0)
-    light : float           strength of contrast, brightness, gamma and colour changes
+    light : float           strength of contrast, brightness, gamma and tint changes
+    colour : float          largest share by which channels are mixed and scaled
     illumination : float    largest relative change of a slow brightness field
     blur_px : float         largest standard deviation of a Gaussian blur
     noise : float           largest standard deviation of white noise, image range 0 to 1
@@ -35,6 +36,7 @@ class Augment:
     stretch: float = 0.0
     mirror_border: bool = True
     light: float = 0.0
+    colour: float = 0.0
     illumination: float = 0.0
     blur_px: float = 0.0
     noise: float = 0.0
@@ -61,10 +63,13 @@ class Augment:
         if not self.mirror_border:
             outside = (labels == 0).float()
             fill = (image * outside).sum((2, 3), keepdim=True) / outside.sum().clamp_min(1)
-        moved = functional.grid_sample(image - fill, grid, padding_mode=border,
-                                       align_corners=False) + fill
-        moved_labels = functional.grid_sample(labels, grid, mode="nearest", padding_mode=border,
-                                              align_corners=False)
+        moved = (
+            functional.grid_sample(image - fill, grid, padding_mode=border, align_corners=False)
+            + fill
+        )
+        moved_labels = functional.grid_sample(
+            labels, grid, mode="nearest", padding_mode=border, align_corners=False
+        )
         varied = self._colours(moved, random)
         return varied[0].clamp(0, 1), moved_labels[0, 0].round().long()
 
@@ -80,8 +85,10 @@ class Augment:
         half = zoom * longer  # in units where an axis of n pixels spans n
         c, s = math.cos(angle), math.sin(angle)
         rows = []
-        for (first, second), side in (((c * mirror * aspect, -s / aspect), shape[1]),
-                                      ((s * mirror * aspect, c / aspect), shape[0])):
+        for (first, second), side in (
+            ((c * mirror * aspect, -s / aspect), shape[1]),
+            ((s * mirror * aspect, c / aspect), shape[0]),
+        ):
             move = _uniform(random, -self.shift, self.shift) * half / side * 2
             rows.append([first * half / side, second * half / side, move])
         theta = torch.tensor([rows])
@@ -90,6 +97,9 @@ class Augment:
 
     def _colours(self, image: Tensor, random: Generator) -> Tensor:
         """Vary light, sharpness and noise of (1, 3, Y, X)."""
+        if self.colour:
+            change = (torch.rand(3, 3, generator=random) * 2 - 1) * self.colour
+            image = torch.einsum("ij,bjyx->biyx", torch.eye(3) + change, image)
         if self.light:
             gamma = math.exp(_uniform(random, -self.light, self.light))
             contrast = math.exp(_uniform(random, -self.light, self.light))
@@ -100,8 +110,9 @@ class Augment:
             image = (image.clamp(1e-4, 1) ** gamma - mean) * contrast * gain + mean + shift + tint
         if self.illumination:
             coarse = (torch.rand(1, 1, 3, 3, generator=random) * 2 - 1) * self.illumination
-            field = functional.interpolate(coarse, size=image.shape[2:], mode="bicubic",
-                                           align_corners=True)
+            field = functional.interpolate(
+                coarse, size=image.shape[2:], mode="bicubic", align_corners=True
+            )
             image = image * (1 + field)
         if self.blur_px and _uniform(random, 0, 1) < 0.4:
             image = blur(image, _uniform(random, 0.1, self.blur_px))

@@ -31,8 +31,14 @@ class Sample:
     zoom: tuple[float, float] = (1.0, 1.0)
 
 
-def load_samples(root: Path, folder: str, split: str, *, longest: int | None = None,
-                 zoom: tuple[float, float] = (1.0, 1.0)) -> list[Sample]:
+def load_samples(
+    root: Path,
+    folder: str,
+    split: str,
+    *,
+    longest: int | None = None,
+    zoom: tuple[float, float] = (1.0, 1.0),
+) -> list[Sample]:
     """Read one split of one data set.
 
     Parameters
@@ -58,8 +64,9 @@ def load_samples(root: Path, folder: str, split: str, *, longest: int | None = N
     return [_read(manifest.parent, item, longest, zoom) for item in chosen]
 
 
-def _read(folder: Path, item: Mapping[str, str], longest: int | None,
-          zoom: tuple[float, float]) -> Sample:
+def _read(
+    folder: Path, item: Mapping[str, str], longest: int | None, zoom: tuple[float, float]
+) -> Sample:
     picture = torch.from_numpy(np.ascontiguousarray(imread(folder / item["image"])[..., :3]))
     picture = picture.permute(2, 0, 1)  # (3, Y, X)
     labels = torch.from_numpy(imread(folder / item["mask"]).astype(np.int64))
@@ -73,8 +80,11 @@ def _read(folder: Path, item: Mapping[str, str], longest: int | None,
     return Sample(f"{folder.name}/{item['id']}", picture.contiguous(), labels, zoom)
 
 
-def hold_out(samples: Sequence[Sample], share: float, seed: int,
-             ) -> tuple[list[Sample], list[Sample]]:
+def hold_out(
+    samples: Sequence[Sample],
+    share: float,
+    seed: int,
+) -> tuple[list[Sample], list[Sample]]:
     """Split samples into a larger part to train on and a smaller one to choose by.
 
     Parameters
@@ -89,5 +99,7 @@ def hold_out(samples: Sequence[Sample], share: float, seed: int,
     count = max(1, round(share * len(samples)))
     order = np.random.default_rng(seed).permutation(len(samples))
     held = set(order[:count].tolist())
-    return ([s for i, s in enumerate(samples) if i not in held],
-            [s for i, s in enumerate(samples) if i in held])
+    return (
+        [s for i, s in enumerate(samples) if i not in held],
+        [s for i, s in enumerate(samples) if i in held],
+    )

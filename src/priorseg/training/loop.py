@@ -89,17 +89,25 @@ class Trainer:
             raise ValueError("Training needs at least one sample to train on and one held out.")
         head.requires_grad_(schedule.prior_rate > 0)
         self.optimiser = torch.optim.AdamW(
-            [{"params": list(backbone.parameters()), "base": schedule.rate},
-             {"params": list(head.parameters()), "base": schedule.prior_rate, "weight_decay": 0.0}],
-            lr=schedule.rate, weight_decay=1e-4,
+            [
+                {"params": list(backbone.parameters()), "base": schedule.rate},
+                {
+                    "params": list(head.parameters()),
+                    "base": schedule.prior_rate,
+                    "weight_decay": 0.0,
+                },
+            ],
+            lr=schedule.rate,
+            weight_decay=1e-4,
         )
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.best: State | None = None
         self.best_score = -math.inf
 
-    def run(self, *, minutes: float = math.inf,
-            after_epoch: Callable[[int], None] | None = None) -> bool:
+    def run(
+        self, *, minutes: float = math.inf, after_epoch: Callable[[int], None] | None = None
+    ) -> bool:
         """Train until the last epoch or until time is up.
 
         Parameters
@@ -121,8 +129,14 @@ class Trainer:
             score = self.score()
             self._keep(score)
             self.history.append({"loss": loss, "score": score})
-            log.info("epoch %d/%d loss %.4f held-out mIoU %.4f (%.0f s)", self.epoch,
-                     self.schedule.epochs, loss, score, time.monotonic() - started)
+            log.info(
+                "epoch %d/%d loss %.4f held-out mIoU %.4f (%.0f s)",
+                self.epoch,
+                self.schedule.epochs,
+                loss,
+                score,
+                time.monotonic() - started,
+            )
             self._save()
             if after_epoch is not None:
                 after_epoch(self.epoch)
@@ -137,8 +151,9 @@ class Trainer:
     def _epoch(self) -> float:
         random = torch.Generator().manual_seed(self.schedule.seed * 100_003 + self.epoch)
         order = torch.randperm(len(self.train), generator=random).tolist()
-        chunks = [order[i : i + self.schedule.batch]
-                  for i in range(0, len(order), self.schedule.batch)]
+        chunks = [
+            order[i : i + self.schedule.batch] for i in range(0, len(order), self.schedule.batch)
+        ]
         self.backbone.train()
         total = 0.0
         for step, chunk in enumerate(chunks):
@@ -177,17 +192,17 @@ class Trainer:
         plain = Augment(self.augment.size, mirror_border=self.augment.mirror_border)
         random = torch.Generator().manual_seed(0)
         for start in range(0, len(self.held_out), self.schedule.batch):
-            images, wanted = plain.batch(
-                self.held_out[start : start + self.schedule.batch], random
-            )
+            images, wanted = plain.batch(self.held_out[start : start + self.schedule.batch], random)
             found = self.head.link.class_logits(self._logits(images, self.through_head())).argmax(1)
             counts += confusion(found.numpy(), wanted.numpy(), labels)
         return mean_iou(counts)
 
     def _weights(self) -> State:
         parts = {"backbone": self.backbone, "head": self.head}
-        return {name: {key: value.detach().clone() for key, value in part.state_dict().items()}
-                for name, part in parts.items()}
+        return {
+            name: {key: value.detach().clone() for key, value in part.state_dict().items()}
+            for name, part in parts.items()
+        }
 
     def _load_weights(self, state: State) -> None:
         self.backbone.load_state_dict(state["backbone"])
@@ -202,14 +217,23 @@ class Trainer:
             self.best_score, self.best = score, self._weights()
 
     def _settings(self) -> State:
-        return {"schedule": asdict(self.schedule), "augment": asdict(self.augment),
-                "preprocessing": self.preprocessing.settings(),
-                "train": [sample.name for sample in self.train]}
+        return {
+            "schedule": asdict(self.schedule),
+            "augment": asdict(self.augment),
+            "preprocessing": self.preprocessing.settings(),
+            "train": [sample.name for sample in self.train],
+        }
 
     def _save(self) -> None:
-        state = {"epoch": self.epoch, "weights": self._weights(), "best": self.best,
-                 "best_score": self.best_score, "history": self.history,
-                 "optimiser": self.optimiser.state_dict(), "settings": self._settings()}
+        state = {
+            "epoch": self.epoch,
+            "weights": self._weights(),
+            "best": self.best,
+            "best_score": self.best_score,
+            "history": self.history,
+            "optimiser": self.optimiser.state_dict(),
+            "settings": self._settings(),
+        }
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.checkpoint.with_suffix(".writing")
         with open(fresh, "wb") as stream:
@@ -231,8 +255,10 @@ class Trainer:
         settings = self._settings()
         changed = [key for key in settings if state["settings"].get(key) != settings[key]]
         if changed:
-            raise ValueError(f"{self.checkpoint} belongs to a run with other {changed}. "
-                             "Delete it to start afresh, or restore the settings.")
+            raise ValueError(
+                f"{self.checkpoint} belongs to a run with other {changed}. "
+                "Delete it to start afresh, or restore the settings."
+            )
         self._load_weights(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.epoch, self.history = state["epoch"], state["history"]

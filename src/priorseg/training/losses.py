@@ -23,8 +23,9 @@ def targets(labels: Tensor, link: Link, channels: int) -> Tensor:
     if link.name == "softmax":
         return functional.one_hot(labels, channels).movedim(-1, 1).float()
     extents = link.extents(channels)
-    planes = [torch.isin(labels, labels.new_tensor(extents[label]))
-              for label in range(1, channels + 1)]
+    planes = [
+        torch.isin(labels, labels.new_tensor(extents[label])) for label in range(1, channels + 1)
+    ]
     return torch.stack(planes, 1).float()
 
 

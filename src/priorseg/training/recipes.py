@@ -55,8 +55,16 @@ class Recipe:
         head = self.make_head()
         schedule = Schedule(**{**self.schedule.__dict__, "seed": seed})
         backbone = UNet(3, self.outputs, width=self.width)
-        return Trainer(backbone, head, self.preprocessing, train=train, held_out=held,
-                       augment=self.augment, schedule=schedule, checkpoint=checkpoint)
+        return Trainer(
+            backbone,
+            head,
+            self.preprocessing,
+            train=train,
+            held_out=held,
+            augment=self.augment,
+            schedule=schedule,
+            checkpoint=checkpoint,
+        )
 
     @property
     def outputs(self) -> int:
@@ -99,10 +107,19 @@ CELLS = Recipe(
     folders={"cells_wbc2": (2, (0.7, 1.4)), "cells_wbc1": (1, (0.7, 1.4))},
     longest=216,
     width=16,
-    preprocessing=Preprocessing(size=144, largest_fit=512, tile=512, overlap=96),
-    augment=Augment(144, zoom=True, rotate=180, shift=0.12, stretch=0.15, light=0.35,
-                    illumination=0.15, blur_px=1.2, noise=0.12),
-    schedule=Schedule(epochs=32, head_epochs=6, half=True),
+    preprocessing=Preprocessing(size=144, largest_fit=512, statistics="image", overlap=96),
+    augment=Augment(
+        144,
+        zoom=True,
+        rotate=180,
+        shift=0.12,
+        stretch=0.15,
+        light=0.35,
+        illumination=0.15,
+        blur_px=1.2,
+        noise=0.12,
+    ),
+    schedule=Schedule(epochs=28, head_epochs=5, half=True),
     make_head=_cells_head,
 )
 
@@ -131,8 +148,18 @@ CUP_DISC = Recipe(
     longest=384,
     width=16,
     preprocessing=Preprocessing(size=160, statistics="image"),
-    augment=Augment(160, zoom=True, rotate=35, shift=0.1, stretch=0.15,
-                    mirror_border=False, light=0.25, illumination=0.2, blur_px=1.5, noise=0.08),
+    augment=Augment(
+        160,
+        zoom=True,
+        rotate=35,
+        shift=0.1,
+        stretch=0.15,
+        mirror_border=False,
+        light=0.25,
+        illumination=0.2,
+        blur_px=1.5,
+        noise=0.08,
+    ),
     schedule=Schedule(epochs=32, head_epochs=6, half=True),
     make_head=_disc_head,
 )
