@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
+from pictures import blob_image
 
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 
-SIZE = 96
 CARDS = {
     "blobs": {"labels": {0: "background", 1: "ring", 2: "core"}, "channels": "grey"},
     "colours": {"labels": {0: "background", 1: "rim", 2: "cup"}, "channels": "rgb", "roi": "disc"},
@@ -53,15 +53,6 @@ class BrightIsInside:
         return torch.stack((-outer, 0 * grey, inner))[None]
 
 
-def blob_image(size: int = SIZE) -> np.ndarray:
-    """Two bright lobes on a ring, with noise that smoothing removes; (size, size) uint8."""
-    y, x = np.mgrid[:size, :size] / size - 0.5
-    disc = 0.55 * (np.hypot(y, x) < 0.36)
-    lobes = 0.4 * ((np.hypot(y + 0.1, x) < 0.12) | (np.hypot(y - 0.12, x - 0.02) < 0.12))
-    noise = np.random.default_rng(0).normal(0, 0.08, (size, size))
-    return np.clip(255 * (disc + lobes + noise), 0, 255).astype(np.uint8)
-
-
 @pytest.fixture(scope="session")
 def warm_kernels() -> None:
     """Compile what the solves need once, so that no test waits for it."""
@@ -71,8 +62,6 @@ def warm_kernels() -> None:
     session = Session(BrightIsInside())
     session.set_image(blob_image())
     session.compute_logits()
-    from dataclasses import replace
-
     everything = replace(
         session.default_settings(),
         priors=(

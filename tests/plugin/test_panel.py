@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
+from pictures import blob_image
 
 from priorseg import Scene, geometry, priors, solve
 from priorseg.plugin import edits
-
-from conftest import blob_image
 
 
 def solved(segmenter: Any, image: np.ndarray, chosen: list[Any], sweeps: int, **scene: Any):
@@ -31,8 +30,10 @@ def test_run_shows_the_labels_of_the_trained_settings(desk, networks) -> None:
     expected = solved(
         networks["blobs"], image.data, [priors.ThresholdDynamics(0.5, 1.0)], 5
     )
-    assert (shown.data == expected).all() and (frame.labels == expected).all()
-    assert shown.data.dtype == np.uint8 and not shown.editable
+    assert (shown.data == expected).all()
+    assert (frame.labels == expected).all()
+    assert shown.data.dtype == np.uint8
+    assert not shown.editable
 
 
 def test_dragging_a_slider_shows_previews_and_then_the_full_solve(desk, networks) -> None:
@@ -64,7 +65,8 @@ def test_a_volume_is_met_to_the_pixel(desk) -> None:
     assert desk.calm().counts[2] == 777
     assert np.count_nonzero(desk.layer("labels").data == 2) == 777
     cell = desk.panel.priors.table.cell("volume", 2)
-    assert cell.isChecked() and "✓" in cell.text()
+    assert cell.isChecked()
+    assert "✓" in cell.text()
     assert "777" in desk.panel.live.certificates.text()
 
 
@@ -75,11 +77,13 @@ def test_a_click_places_a_centre_and_the_object_becomes_a_star(desk) -> None:
     desk.click(38, 48)
     frame = desk.calm()
     ((y, x),) = frame.settings.centres[2]
-    assert abs(y - 38) < 1 and abs(x - 48) < 1
+    assert abs(y - 38) < 1
+    assert abs(x - 48) < 1
     star = frame.labels == 2
     tree, _ = geometry.ray_forest(star.shape, [(y, x)])
     assert (star != before).any()
-    assert frame.certificates["star"].satisfied and frame.certificates["star"].violations == 0
+    assert frame.certificates["star"].satisfied
+    assert frame.certificates["star"].violations == 0
     assert geometry.star_violations(star, tree) == 0 < geometry.star_violations(before, tree)
 
 
@@ -94,7 +98,8 @@ def test_dragging_a_centre_moves_it_and_solves_again(desk) -> None:
     desk.drag((38, 48), (60, 49))
     second = desk.calm()
     ((y, x),) = second.settings.centres[2]
-    assert abs(y - 60) < 1.5 and abs(x - 49) < 1.5
+    assert abs(y - 60) < 1.5
+    assert abs(x - 49) < 1.5
     assert (second.labels != first.labels).any()
     assert any(38.5 < centres[2][0][0] < 59.5 for centres in previews)
 
@@ -111,7 +116,8 @@ def test_delete_removes_the_centre_and_the_star_waits_for_one(desk) -> None:
     desk.click(38, 48)  # selects it
     QTest.keyClick(desk.activate(), Qt.Key.Key_Delete)
     frame = desk.calm()
-    assert not frame.settings.centres and "star" not in frame.certificates
+    assert not frame.settings.centres
+    assert "star" not in frame.certificates
     assert (frame.labels == plain).all()
     assert desk.panel.priors.table.cell("star", 2).text() == "?"
 
@@ -164,12 +170,15 @@ def test_views_show_outlines_and_probabilities(desk) -> None:
     view.setCurrentIndex(view.findText("Probability: core"))
     view.activated.emit(view.currentIndex())
     assert np.array_equal(desk.layer("probability").data, frame.probs[2])
-    assert not desk.layer("labels").visible and not desk.layer("outline").visible
+    assert not desk.layer("labels").visible
+    assert not desk.layer("outline").visible
     view.setCurrentIndex(2)
     view.activated.emit(2)
     edge = desk.layer("outline").data
-    assert desk.layer("outline").visible and not desk.layer("probability").visible
-    assert set(np.unique(edge)) <= {0, 1, 2} and 0 < (edge > 0).sum() < (frame.labels > 0).sum()
+    assert desk.layer("outline").visible
+    assert not desk.layer("probability").visible
+    assert set(np.unique(edge)) <= {0, 1, 2}
+    assert 0 < (edge > 0).sum() < (frame.labels > 0).sum()
 
 
 def test_live_off_solves_only_when_the_slider_is_released(desk) -> None:
@@ -214,7 +223,8 @@ def test_volumes_that_contradict_are_named_with_a_way_out(desk) -> None:
     assert panel.priors.notice.action.text() == "Free cup"
     panel.priors.notice.action.click()
     frame = desk.calm()
-    assert frame.counts[1] + frame.counts[2] == 500 and not panel.priors.notice.text
+    assert frame.counts[1] + frame.counts[2] == 500
+    assert not panel.priors.notice.text
 
 
 def test_until_converged_goes_on_past_the_trained_sweeps(desk) -> None:
@@ -222,7 +232,8 @@ def test_until_converged_goes_on_past_the_trained_sweeps(desk) -> None:
     assert desk.run().sweeps == 5
     desk.panel.live.converge_box.click()
     frame = desk.calm()
-    assert frame.residual <= 1e-3 and not frame.settings.replay
+    assert frame.residual <= 1e-3
+    assert not frame.settings.replay
     desk.panel.live.converge_box.click()
     assert desk.calm().sweeps == 5
 

@@ -72,9 +72,9 @@ class Canvas:
             for name in _MOVES:
                 getattr(image.events, name).disconnect(self._on_moved)
             image.events.data.disconnect(self._on_data)
-        if self.results is not None:
-            self.results.leave(image.name if image is not None else "")
-            self.results = None
+        results, self.results = self.results, None
+        if results is not None:
+            results.leave(image.name if image is not None else "")
         self.centres.remove()
         self.guides.remove()
 
@@ -113,7 +113,7 @@ class Canvas:
         for layer in self.viewer.layers:
             layer.events.name.disconnect(self._on_named)
         if self.image is not None:
-            for name in (*_MOVES,):
+            for name in _MOVES:
                 getattr(self.image.events, name).disconnect(self._on_moved)
             self.image.events.data.disconnect(self._on_data)
 
@@ -141,8 +141,9 @@ class Canvas:
         if is_candidate(layer):
             self.listed.emit(None)
 
-    def _on_named(self, _event: Any = None) -> None:
-        self.listed.emit(None)
+    def _on_named(self, event: Any) -> None:
+        if is_candidate(event.source):
+            self.listed.emit(None)
 
     def _on_data(self, _event: Any = None) -> None:
         self.swapped.emit()

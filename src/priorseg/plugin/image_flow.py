@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import strings
-from .image_section import AUTO
 from .pixels import read
 from .widgets import BAD, IDLE, WARN
 
@@ -54,7 +53,7 @@ class ImageFlow:
         self.panel.image.notice.clear()
         self.desk.forget_result(keep_marks=False)
         if self.take_pixels():
-            self.desk.region.forget(self.desk.session.info.shape)
+            self.desk.region.start_over(self.desk.session.info.shape)
             self.panel.recommend(layer)
             self.desk.say_ready()
 
@@ -104,7 +103,7 @@ class ImageFlow:
         if self.canvas.results is not None:
             self.canvas.results.blank()
         self.desk.forget_result(keep_marks=True)
-        self.desk.region.mode, self.desk.region.centre = AUTO, None
+        self.desk.region.start_over()
         self.panel.image.notice.say(
             strings.IMAGE_CHANGED.format(name=image.name if image else ""), WARN,
             strings.RUN, self.desk.run,

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def short(number: float) -> str:
     """Write a count in at most four characters: 414, 6.9k."""
-    return f"{number:.3g}" if number < 1000 else f"{number / 1000:.2g}k"
+    if number < 1000:
+        return f"{number:.3g}"
+    return f"{number / 1000:.1f}k" if number < 10_000 else f"{number / 1000:.0f}k"
 
 
 @dataclass(frozen=True)

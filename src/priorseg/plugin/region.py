@@ -49,11 +49,12 @@ class RegionChoice:
             self.mode = AUTO if self.can_find else WHOLE
         self.show()
 
-    def forget(self, shape: tuple[int, int]) -> None:
-        """Start anew with another image of a shape (Y, X)."""
+    def start_over(self, shape: tuple[int, int] | None = None) -> None:
+        """Know no place any more: there are other pixels, perhaps of another shape (Y, X)."""
         self.centre = None
         self.mode = AUTO if self.can_find else WHOLE
-        self.side = max(64, round(SHARE * min(shape)))
+        if shape is not None:
+            self.side = max(64, round(SHARE * min(shape)))
         self.show()
 
     def show(self) -> None:
