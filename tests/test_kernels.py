@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from priorseg import operators
+from priorseg import Scene, operators, priors, solve
 from priorseg.kernels import blur as compiled
 from priorseg.kernels import discs
 from priorseg.operators import half_taps
@@ -47,3 +47,19 @@ def test_the_compiled_active_set_is_the_one_of_plain_sums(seed, radii):
     u = torch.rand(2, 11, 8, dtype=torch.float64, generator=random)
     u = torch.where(torch.rand(u.shape, generator=random) < 0.5, u.round(), u)
     assert torch.equal(discs.active_set(u, radii), discs._active_by_sums(u, radii))
+
+
+@settings(max_examples=200)
+@given(
+    seed=st.integers(0, 100000),
+    shape=st.tuples(st.integers(1, 3), st.integers(2, 5), st.integers(1, 40), st.integers(1, 40)),
+    link=st.sampled_from(["softmax", "ordered"]),
+    scale=st.sampled_from([0.1, 1.0, 1000.0]),
+)
+def test_the_fused_sweep_is_the_sweep_in_double_precision(seed, shape, link, scale):
+    logits = scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    prior = priors.ThresholdDynamics(weight=0.7, sigma=1.3)
+    options = {"temperature": 1.5, "link": link, "sweeps": 3}
+    fused = solve(logits, [prior], Scene(), **options).probs
+    exact = solve(logits.double(), [prior], Scene(), **options).probs
+    torch.testing.assert_close(fused.double(), exact, rtol=0, atol=1e-5 * max(1.0, scale / 10))

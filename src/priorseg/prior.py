@@ -80,6 +80,17 @@ class Prior(nn.Module):
         """Give what is subtracted from the logits, (B, K, *S)."""
         raise NotImplementedError
 
+    def fused(
+        self, u: Tensor, prep: Any, temperature: Tensor, height: Tensor
+    ) -> tuple[Tensor, Tensor] | None:
+        """Do step, field and link in one pass where a compiled kernel can; else give None.
+
+        Returns
+        -------
+        (height − field) / temperature, and its link; equal to the separate calls to 1e-5
+        """
+        return None
+
     def energy(self, u: Tensor, prep: Any) -> Tensor:
         """Give the prior's energy, (B,); a constraint adds 0 on its feasible set."""
         return u.new_zeros(u.shape[0])

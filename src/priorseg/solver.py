@@ -84,14 +84,16 @@ def solve(
         residual = state.u.new_zeros(state.u.shape[0])
         done = 0
         active = torch.ones_like(residual, dtype=torch.bool)
-        while done < sweeps and state.priors and bool(active.any()):
+        while done < sweeps and state.priors and (tol == 0 or bool(active.any())):
             old = (state.u, state.scaled, dict(state.duals))
             state.sweep()
             if tol > 0 and not bool(active.all()):
                 state.freeze(active, old)
+            done += 1
+            if tol == 0 and done < sweeps:
+                continue  # nobody asks for the residual yet
             moved = (state.u.detach() - old[0].detach()).abs().flatten(1).amax(1)
             residual = torch.where(active, moved, residual)
-            done += 1
             if tol > 0 and bool((active & (residual <= tol)).any()):
                 gap = state.solution(residual, done).gap.detach()
                 active = active & ~((residual <= tol) & (gap <= tol))

@@ -1,10 +1,6 @@
 """The self-adjoint blur: compiled on the CPU, shifted additions on any other device."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,8 +9,7 @@ from torch import Tensor
 
 from ..geometry.compiled import compiled
 from ..operators import blur as shifted_blur
-
-SMALL = 1 << 15  # values below which threads cost more than they save
+from .threads import over_rows
 
 
 @compiled
@@ -57,31 +52,18 @@ def _convolve_rows(
                 result[x] += tap * (first[x] + second[x])
 
 
-@lru_cache(maxsize=1)
-def _pool(workers: int, process: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="priorseg-blur")
-
-
 def _planes(source: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Convolve planes (P, Y, X) on as many threads as torch uses."""
+    """Convolve planes (P, Y, X)."""
     out = np.empty_like(source)
-    rows, workers = source.shape[0] * source.shape[1], torch.get_num_threads()
-    if source.size < SMALL or workers < 2:
-        _convolve_rows(source, down, along, out, 0, rows)
-        return out
-    cuts = np.linspace(0, rows, workers + 1).astype(int).tolist()
-    pool = _pool(workers, os.getpid())
-    jobs = [
-        pool.submit(_convolve_rows, source, down, along, out, low, high)
-        for low, high in pairwise(cuts[1:])
-    ]
-    _convolve_rows(source, down, along, out, cuts[0], cuts[1])
-    for job in jobs:
-        job.result()
+
+    def strip(low: int, high: int) -> None:
+        _convolve_rows(source, down, along, out, low, high)
+
+    over_rows(strip, source.shape[0] * source.shape[1], source.size)
     return out
 
 
-def _squared(taps: Tensor) -> np.ndarray:
+def squared(taps: Tensor) -> np.ndarray:
     """Give the taps of h∗h from those of h, from the centre outwards."""
     half = taps.detach().cpu().numpy().astype(np.float64)
     whole = np.concatenate([half[:0:-1], half])
@@ -131,4 +113,4 @@ def blur(u: Tensor, taps: Sequence[Tensor]) -> Tensor:
     learned = torch.is_grad_enabled() and any(tap.requires_grad for tap in taps)
     if learned or u.device.type != "cpu" or u.dtype not in (torch.float32, torch.float64):
         return shifted_blur(u, taps)
-    return _Blur.apply(u, [_squared(tap) for tap in taps])  # type: ignore[no-untyped-call,no-any-return]
+    return _Blur.apply(u, [squared(tap) for tap in taps])  # type: ignore[no-untyped-call,no-any-return]

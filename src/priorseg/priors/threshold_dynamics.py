@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from ..kernels.blur import blur
+from ..kernels import dynamics
+from ..kernels.blur import blur, squared
 from ..links import SOFTMAX, Link
 from ..operators import blur_radius, gradient, half_taps, relative_spacing
 from ..prior import Dual, Prior, log_parameter
@@ -138,6 +139,21 @@ class ThresholdDynamics(Prior):
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
         """Give λ √e k∗(√e (1 − 2u)), the gradient of the energy at u; see `Prior.field`."""
         return prep.weight * self._blurred(1 - 2 * u, prep)
+
+    def fused(
+        self, u: Tensor, prep: _Prep, temperature: Tensor, height: Tensor
+    ) -> tuple[Tensor, Tensor] | None:
+        """Use the compiled sweep for float32 images on the CPU; see `Prior.fused`."""
+        tracked = (u, height, temperature, prep.weight, *prep.taps)
+        if torch.is_grad_enabled() and any(part.requires_grad for part in tracked):
+            return None
+        plain = u.dtype == height.dtype == torch.float32 and u.device.type == "cpu"
+        if u.ndim != 4 or not plain or prep.root_edge is not None:
+            return None
+        taps = (squared(prep.taps[0]), squared(prep.taps[1]))
+        return dynamics.sweep(
+            u, height, taps, float(prep.weight), float(temperature), prep.link.name == "softmax"
+        )
 
     def energy(self, u: Tensor, prep: _Prep) -> Tensor:
         """Give λ ⟨√e u, k∗(√e (1 − u))⟩, (B,)."""
