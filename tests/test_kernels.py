@@ -63,3 +63,20 @@ def test_the_fused_sweep_is_the_sweep_in_double_precision(seed, shape, link, sca
     fused = solve(logits, [prior], Scene(), **options).probs
     exact = solve(logits.double(), [prior], Scene(), **options).probs
     torch.testing.assert_close(fused.double(), exact, rtol=0, atol=1e-5 * max(1.0, scale / 10))
+
+
+@settings(max_examples=200)
+@given(
+    seed=st.integers(0, 100000),
+    shape=st.tuples(st.integers(1, 3), st.integers(2, 5), st.integers(1, 40), st.integers(1, 40)),
+    link=st.sampled_from(["softmax", "ordered"]),
+    edge=st.sampled_from([1.0, 2.5]),
+)
+def test_the_fused_ascent_is_the_ascent_in_double_precision(seed, shape, link, edge):
+    logits = 3 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    options = {"temperature": 0.8, "link": link, "sweeps": 6}
+    scene, prior = Scene(spacing=(edge, 1.0)), priors.TotalVariation(0.9)
+    fused = solve(logits, [prior], scene, **options)
+    exact = solve(logits.double(), [prior], scene, **options)
+    torch.testing.assert_close(fused.probs.double(), exact.probs, rtol=0, atol=2e-5)
+    torch.testing.assert_close(fused.gap.double(), exact.gap, rtol=0, atol=1e-4)

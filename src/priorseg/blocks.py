@@ -129,9 +129,9 @@ class Blocks:
         """Let every prior do its block once, in order, then project."""
         for name, prior in self.priors.items():
             prep, height = self.preps[name], self.height(name)
-            fused = prior.fused(self.u, prep, self.temperature, height)
+            fused = prior.fused(self.u, self.duals[name], prep, self.temperature, height)
             if fused is not None:
-                self.scaled, self.u = fused
+                self.duals[name], self.scaled, self.u = fused
                 if len(self.priors) > 1:
                     self.fields[name] = height - self.scaled * self.temperature
                 continue

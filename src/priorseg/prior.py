@@ -81,13 +81,14 @@ class Prior(nn.Module):
         raise NotImplementedError
 
     def fused(
-        self, u: Tensor, prep: Any, temperature: Tensor, height: Tensor
-    ) -> tuple[Tensor, Tensor] | None:
+        self, u: Tensor, dual: Dual, prep: Any, temperature: Tensor, height: Tensor
+    ) -> tuple[Dual, Tensor, Tensor] | None:
         """Do step, field and link in one pass where a compiled kernel can; else give None.
 
         Returns
         -------
-        (height − field) / temperature, and its link; equal to the separate calls to 1e-5
+        the dual, (height − field) / temperature, and its link; equal to the separate calls to
+        1e-5
         """
         return None
 
@@ -145,6 +146,17 @@ def log_parameter(value: float, name: str) -> nn.Parameter:
         raise ValueError(f"{name} must be a finite number >= 0, got {value}.")
     stored = math.log(number) if number > 0 else -math.inf
     return nn.Parameter(torch.tensor(stored, dtype=torch.float64), requires_grad=False)
+
+
+def compilable(prep: Any, *tensors: Tensor) -> bool:
+    """Say whether compiled kernels may run: float32 images on the CPU, no gradient wanted."""
+    if torch.is_grad_enabled() and any(part.requires_grad for part in (*tensors, *prep.tracked)):
+        return False
+    images = [part for part in tensors if part.ndim > 0]
+    return all(
+        part.ndim == 4 and part.dtype == torch.float32 and part.device.type == "cpu"
+        for part in images
+    )
 
 
 def recovered_height(u: Tensor, field: Tensor, temperature: Tensor, link: Link) -> Tensor:

@@ -1,33 +1,12 @@
 """One sweep of threshold dynamics in one pass: blur, field and link fused."""
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..geometry.compiled import compiled
+from .rows import sigmoid_row, softmax_row
 from .threads import over_rows
-
-
-@compiled
-def _exp_row(row: np.ndarray, bits: np.ndarray, out: np.ndarray) -> None:
-    """Take exp of values <= 0 in float32 to 2 ulp, in a form that vectorises."""
-    for x in range(len(row)):
-        v = max(row[x], np.float32(-87.0))
-        n = np.float32(math.floor(v * np.float32(1.4426950408889634) + np.float32(0.5)))
-        r = v - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
-        p = np.float32(1.9875691500e-4)
-        p = p * r + np.float32(1.3981999507e-3)
-        p = p * r + np.float32(8.3334519073e-3)
-        p = p * r + np.float32(4.1665795894e-2)
-        p = p * r + np.float32(1.6666665459e-1)
-        p = p * r + np.float32(5.0000001201e-1)
-        out[x] = p * r * r + r + np.float32(1.0)
-        bits[x] = (np.int32(n) + np.int32(127)) << np.int32(23)
-    scale = bits.view(np.float32)
-    for x in range(len(row)):
-        out[x] *= scale[x]
 
 
 @compiled
@@ -105,53 +84,6 @@ def _heights(
 
 
 @compiled
-def _softmax_row(
-    scaled: np.ndarray,
-    y: int,
-    top: np.ndarray,
-    total: np.ndarray,
-    row: np.ndarray,
-    bits: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    channels, width = scaled.shape[0], scaled.shape[2]
-    for x in range(width):
-        top[x] = scaled[0, y, x]
-        total[x] = 0
-    for k in range(1, channels):
-        for x in range(width):
-            top[x] = max(top[x], scaled[k, y, x])
-    for k in range(channels):
-        source, target = scaled[k, y], out[k, y]
-        for x in range(width):
-            row[x] = source[x] - top[x]
-        _exp_row(row, bits, target)
-        for x in range(width):
-            total[x] += target[x]
-    for x in range(width):
-        total[x] = 1 / total[x]
-    for k in range(channels):
-        target = out[k, y]
-        for x in range(width):
-            target[x] *= total[x]
-
-
-@compiled
-def _sigmoid_row(
-    scaled: np.ndarray, y: int, row: np.ndarray, bits: np.ndarray, out: np.ndarray
-) -> None:
-    width = scaled.shape[2]
-    for k in range(scaled.shape[0]):
-        source, target = scaled[k, y], out[k, y]
-        for x in range(width):
-            row[x] = -abs(source[x])
-        _exp_row(row, bits, target)
-        for x in range(width):
-            small = target[x] / (1 + target[x])
-            target[x] = 1 / (1 + target[x]) if source[x] >= 0 else small
-
-
-@compiled
 def _sweep_rows(
     u: np.ndarray,
     height: np.ndarray,
@@ -178,9 +110,9 @@ def _sweep_rows(
     for y in range(low, high):
         _heights(u, height, down, along, warm, frost, exclusive, y, padded, rest, row, scaled)
         if exclusive:
-            _softmax_row(scaled, y, top, rest, row, bits, out)
+            softmax_row(scaled, y, top, rest, row, bits, out)
         else:
-            _sigmoid_row(scaled, y, row, bits, out)
+            sigmoid_row(scaled, y, row, bits, out)
 
 
 def sweep(

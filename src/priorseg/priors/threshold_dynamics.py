@@ -10,7 +10,7 @@ from ..kernels import dynamics
 from ..kernels.blur import blur, squared
 from ..links import SOFTMAX, Link
 from ..operators import blur_radius, gradient, half_taps, relative_spacing
-from ..prior import Dual, Prior, log_parameter
+from ..prior import Dual, Prior, compilable, log_parameter
 from ..scene import Scene
 from ..spec import Range, register
 
@@ -21,6 +21,11 @@ class _Prep:
     taps: tuple[Tensor, ...]
     root_edge: Tensor | None  # (B, 1, *S), sqrt(e)
     link: Link
+
+    @property
+    def tracked(self) -> tuple[Tensor, ...]:
+        """Give what may take gradients."""
+        return (self.weight, *self.taps)
 
 
 def edge_weight(
@@ -141,19 +146,15 @@ class ThresholdDynamics(Prior):
         return prep.weight * self._blurred(1 - 2 * u, prep)
 
     def fused(
-        self, u: Tensor, prep: _Prep, temperature: Tensor, height: Tensor
-    ) -> tuple[Tensor, Tensor] | None:
+        self, u: Tensor, dual: Dual, prep: _Prep, temperature: Tensor, height: Tensor
+    ) -> tuple[Dual, Tensor, Tensor] | None:
         """Use the compiled sweep for float32 images on the CPU; see `Prior.fused`."""
-        tracked = (u, height, temperature, prep.weight, *prep.taps)
-        if torch.is_grad_enabled() and any(part.requires_grad for part in tracked):
-            return None
-        plain = u.dtype == height.dtype == torch.float32 and u.device.type == "cpu"
-        if u.ndim != 4 or not plain or prep.root_edge is not None:
+        if prep.root_edge is not None or not compilable(prep, u, height, temperature):
             return None
         taps = (squared(prep.taps[0]), squared(prep.taps[1]))
-        return dynamics.sweep(
-            u, height, taps, float(prep.weight), float(temperature), prep.link.name == "softmax"
-        )
+        exclusive = prep.link.name == "softmax"
+        weight, cold = float(prep.weight), float(temperature)
+        return (), *dynamics.sweep(u, height, taps, weight, cold, exclusive)
 
     def energy(self, u: Tensor, prep: _Prep) -> Tensor:
         """Give λ ⟨√e u, k∗(√e (1 − u))⟩, (B,)."""

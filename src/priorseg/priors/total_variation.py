@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from ..kernels import variation
 from ..links import SOFTMAX, Link
 from ..operators import divergence, gradient, relative_spacing
-from ..prior import Dual, Prior, log_parameter
+from ..prior import Dual, Prior, compilable, log_parameter
 from ..scene import Scene
 from ..spec import Range, register
 
@@ -19,10 +20,21 @@ class _Prep:
     spacing: tuple[float, ...]
     link: Link
 
+    @property
+    def tracked(self) -> tuple[Tensor, ...]:
+        """Give what may take gradients."""
+        return (self.weight,)
+
 
 def _unit(xi: Tensor) -> Tensor:
     """Project each pixel's vector (axis 2) on the unit ball."""
     return xi / xi.square().sum(2, keepdim=True).clamp_min(1).sqrt()
+
+
+def _step_length(prep: _Prep, temperature: Tensor) -> Tensor:
+    """Give 1 / L times the weight, L the Lipschitz constant of the dual gradient."""
+    bound = 4 * len(prep.spacing) * prep.link.curvature  # L = bound * weight^2 / temperature
+    return temperature / (bound * prep.weight.clamp_min(1e-18))
 
 
 @register("total_variation")
@@ -81,9 +93,7 @@ class TotalVariation(Prior):
     ) -> Dual:
         """Do one accelerated projected ascent; see `Prior.step`."""
         xi, y, t = dual
-        bound = 4 * len(prep.spacing) * prep.link.curvature  # L = bound * weight^2 / temperature
-        size = temperature / (bound * prep.weight.clamp_min(torch.finfo(u.dtype).tiny ** 0.5))
-        ascent = y - size * gradient(u, prep.spacing)
+        ascent = y - _step_length(prep, temperature) * gradient(u, prep.spacing)
         fresh = _unit(ascent)
         move = fresh - xi
         uphill = ((y - fresh) * move).flatten(1).sum(1) <= 0
@@ -95,6 +105,19 @@ class TotalVariation(Prior):
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
         """Give lambda div y; see `Prior.field`."""
         return prep.weight * divergence(dual[1], prep.spacing)
+
+    def fused(
+        self, u: Tensor, dual: Dual, prep: _Prep, temperature: Tensor, height: Tensor
+    ) -> tuple[Dual, Tensor, Tensor] | None:
+        """Use the compiled sweep for float32 images on the CPU; see `Prior.fused`."""
+        xi, y, t = dual
+        if not compilable(prep, u, height, temperature) or xi.requires_grad:
+            return None
+        step = float(_step_length(prep, temperature))
+        weight, cold, exclusive = float(prep.weight), float(temperature), prep.link.name
+        return variation.sweep(
+            u, height, (xi, y, t), step, weight, cold, prep.spacing, exclusive == "softmax"
+        )
 
     def energy(self, u: Tensor, prep: _Prep) -> Tensor:
         """Give lambda TV(u), summed over the channels, (B,)."""
