@@ -45,8 +45,14 @@ def both(segmenter: Segmenter, image: np.ndarray) -> dict[str, Decoded]:
     found = {}
     with torch.no_grad():
         for name, priors in (("plain", []), ("priors", list(head.priors))):
-            found[name] = solve(logits, priors, Scene(), sweeps=head.sweeps,
-                                temperature=head.temperature, link=head.link).decode()
+            found[name] = solve(
+                logits,
+                priors,
+                Scene(),
+                sweeps=head.sweeps,
+                temperature=head.temperature,
+                link=head.link,
+            ).decode()
     return found
 
 
@@ -66,8 +72,7 @@ def measure(segmenter: Segmenter, samples: list[Sample], level: float) -> Row:
     row: Row = {}
     for name in totals:
         row[name] = {"mIoU": round(mean_iou(totals[name]), 4)} if not segmenter.card.roi else {}
-        row[name] |= {key: round(float(np.mean(values)), 4)
-                      for key, values in lists[name].items()}
+        row[name] |= {key: round(float(np.mean(values)), 4) for key, values in lists[name].items()}
     return row
 
 
@@ -82,14 +87,15 @@ def table(scores: dict[str, dict[str, Row]], counts: dict[str, int]) -> str:
     """Write the scores as a Markdown table, in per cent."""
     measures = list(next(iter(next(iter(scores.values())).values()))["plain"])
     head = [f"{name} {kind}" for name in measures for kind in ("plain", "with priors")]
-    lines = ["| images | condition | " + " | ".join(head) + " |",
-             "|" + "---|" * (2 + len(head))]
+    lines = ["| images | condition | " + " | ".join(head) + " |", "|" + "---|" * (2 + len(head))]
     for folder, conditions in scores.items():
         for condition, row in conditions.items():
-            cells = [f"{100 * row[kind][name]:.2f}" for name in measures
-                     for kind in ("plain", "priors")]
-            lines.append(f"| {folder} val ({counts[folder]}) | {condition} | "
-                         + " | ".join(cells) + " |")
+            cells = [
+                f"{100 * row[kind][name]:.2f}" for name in measures for kind in ("plain", "priors")
+            ]
+            lines.append(
+                f"| {folder} val ({counts[folder]}) | {condition} | " + " | ".join(cells) + " |"
+            )
     return "\n".join(lines)
 
 
@@ -115,8 +121,10 @@ def main() -> int:
             print(missing, file=sys.stderr)
             return 2
         counts[folder] = len(samples)
-        scores[folder] = {"clean": measure(segmenter, samples, 0.0),
-                          name: measure(segmenter, samples, level)}
+        scores[folder] = {
+            "clean": measure(segmenter, samples, 0.0),
+            name: measure(segmenter, samples, level),
+        }
     print(table(scores, counts))
     print(f"seed {segmenter.card.seeds}, sha256 {segmenter.sha256}")
     if options.write:

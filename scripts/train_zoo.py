@@ -23,8 +23,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", choices=sorted(RECIPES))
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--minutes", type=float, default=float("inf"),
-                        help="stop after the epoch that ends later than this")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=float("inf"),
+        help="stop after the epoch that ends later than this",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("--out", type=Path, default=None, help="bundle file to write")
@@ -47,8 +51,9 @@ def main() -> int:
 
     card = dataclasses.replace(recipe.card, seeds=(options.seed,))
     trainer.head.requires_grad_(False)
-    segmenter = Segmenter(trainer.backbone.eval(), trainer.head, card,
-                          preprocessing=recipe.preprocessing)
+    segmenter = Segmenter(
+        trainer.backbone.eval(), trainer.head, card, preprocessing=recipe.preprocessing
+    )
     target = options.out or ROOT / "src" / "priorseg" / "zoo" / f"{options.model}.priorseg"
     print(f"Held-out mIoU {trainer.best_score:.4f}; wrote {save_bundle(target, segmenter)}")
     return 0

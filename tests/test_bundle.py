@@ -29,12 +29,17 @@ def make(norm="batch", head=None, depth=1, **preprocessing):
     torch.manual_seed(0)
     head = head or VariationalHead(
         [ThresholdDynamics(1.5, 2.5), Convex((1, 2), radii=(2, 4), single=True), Nested((2, 1))],
-        sweeps=3, temperature=0.7, link=Ordered((2, 1)),
+        sweeps=3,
+        temperature=0.7,
+        link=Ordered((2, 1)),
     )
     outputs = 2 if head.link.name == "ordered" else 3
-    return Segmenter(UNet(3, outputs, width=4, depth=depth, norm=norm), head,
-                     Card("m", labels=LABELS, object_px=33.0),
-                     preprocessing=Preprocessing(**preprocessing))
+    return Segmenter(
+        UNet(3, outputs, width=4, depth=depth, norm=norm),
+        head,
+        Card("m", labels=LABELS, object_px=33.0),
+        preprocessing=Preprocessing(**preprocessing),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +89,17 @@ def test_saving_what_was_loaded_gives_the_same_bytes(good, tmp_path):
     assert again.read_bytes() == good.read_bytes()
 
 
-@pytest.mark.parametrize("priors", [[], [TotalVariation(0.5)], [Volume()], [Star(1), Volume()],
-                                    [ThresholdDynamics(edge=1.0)], [ThresholdDynamics(0.0)]])
+@pytest.mark.parametrize(
+    "priors",
+    [
+        [],
+        [TotalVariation(0.5)],
+        [Volume()],
+        [Star(1), Volume()],
+        [ThresholdDynamics(edge=1.0)],
+        [ThresholdDynamics(0.0)],
+    ],
+)
 def test_any_registered_priors_can_be_stored(tmp_path, priors):
     model = make(head=VariationalHead(priors, sweeps=2))
     loaded = load_bundle(save_bundle(tmp_path / "m", model))
@@ -280,8 +294,11 @@ def test_hostile_numbers_with_a_correct_digest_are_refused(good, tmp_path, kind)
 @settings(max_examples=80)
 def test_any_json_as_a_setting_gives_a_clear_error_or_a_model(good, tmp_path_factory, data):
     plain = st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
-                                                              allow_infinity=False) | st.text(),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
         max_leaves=5,
     )

@@ -8,17 +8,33 @@ from priorseg.card import Card
 
 
 def test_a_card_survives_json():
-    card = Card("m", title="t", labels={0: "b", 1: "x", 2: "y"}, channels=4, seeds=(0, 7),
-                scores={"val": {"clean": {"mIoU": 0.5}}}, known_failures=("a", "b"), roi="disc")
+    card = Card(
+        "m",
+        title="t",
+        labels={0: "b", 1: "x", 2: "y"},
+        channels=4,
+        seeds=(0, 7),
+        scores={"val": {"clean": {"mIoU": 0.5}}},
+        known_failures=("a", "b"),
+        roi="disc",
+    )
     assert Card.from_json(json.loads(json.dumps(card.to_json()))) == card
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("name", ""), ("title", 3), ("labels", {1: "a", 2: "b"}), ("labels", {"x": "a"}),
-        ("labels", {0: "a", 1: 2}), ("channels", "rgba"), ("object_px", -1),
-        ("object_px", float("nan")), ("roi", "eye"), ("seeds", (-1,)), ("known_failures", "one"),
+        ("name", ""),
+        ("title", 3),
+        ("labels", {1: "a", 2: "b"}),
+        ("labels", {"x": "a"}),
+        ("labels", {0: "a", 1: 2}),
+        ("channels", "rgba"),
+        ("object_px", -1),
+        ("object_px", float("nan")),
+        ("roi", "eye"),
+        ("seeds", (-1,)),
+        ("known_failures", "one"),
     ],
 )
 def test_a_wrong_entry_is_refused(key, value):

@@ -36,8 +36,10 @@ def test_the_disc_of_the_retina_image_is_found():
     assert 150 < diameter < 300
 
 
-@pytest.mark.parametrize("image", [np.zeros((50, 50, 3)), np.full((64, 64, 3), 0.5),
-                                   np.ones((9, 9, 3)), np.zeros((50, 50))])
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((50, 50, 3)), np.full((64, 64, 3), 0.5), np.ones((9, 9, 3)), np.zeros((50, 50))],
+)
 def test_images_without_a_disc_are_refused(image):
     with pytest.raises(ValueError, match=r"image"):
         locate_disc(image)

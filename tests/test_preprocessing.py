@@ -33,8 +33,12 @@ def test_twelve_bits_in_sixteen_look_like_sixteen():
     torch.testing.assert_close(twelve, sixteen)
 
 
-@given(arrays(st.sampled_from([np.uint8, np.uint16, np.int16, np.float32, bool]),
-              array_shapes(min_dims=2, max_dims=3, max_side=6)))
+@given(
+    arrays(
+        st.sampled_from([np.uint8, np.uint16, np.int16, np.float32, bool]),
+        array_shapes(min_dims=2, max_dims=3, max_side=6),
+    )
+)
 def test_whatever_goes_in_comes_out_in_range_or_is_refused_clearly(image):
     try:
         found = Preprocessing(channels=3, grey_to_rgb=True).tensor(image)
@@ -94,8 +98,18 @@ def test_resizing_to_the_same_size_changes_nothing():
     assert resize(image, 5, 7) is image
 
 
-@pytest.mark.parametrize("wrong", [{"size": 4}, {"tile": 8}, {"overlap": 600}, {"channels": 0},
-                                   {"statistics": "batch"}, {"grey_to_rgb": 1}, {"size": True}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": 4},
+        {"tile": 8},
+        {"overlap": 600},
+        {"channels": 0},
+        {"statistics": "batch"},
+        {"grey_to_rgb": 1},
+        {"size": True},
+    ],
+)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Preprocessing(**wrong)

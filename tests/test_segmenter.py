@@ -30,18 +30,27 @@ class Local(nn.Module):
 
 
 def local(**preprocessing):
-    return Segmenter(Local(), VariationalHead(), Card("m", labels=LABELS),
-                     preprocessing=Preprocessing(**preprocessing))
+    return Segmenter(
+        Local(),
+        VariationalHead(),
+        Card("m", labels=LABELS),
+        preprocessing=Preprocessing(**preprocessing),
+    )
 
 
 def nested(**preprocessing):
     torch.manual_seed(1)
     head = VariationalHead(
         [ThresholdDynamics(), Convex((1, 2), radii=(2, 4), single=True), Nested((2, 1))],
-        sweeps=3, link=Ordered((2, 1)),
+        sweeps=3,
+        link=Ordered((2, 1)),
     )
-    return Segmenter(UNet(3, 2, width=4, depth=2), head, Card("m", labels=LABELS),
-                     preprocessing=Preprocessing(**preprocessing))
+    return Segmenter(
+        UNet(3, 2, width=4, depth=2),
+        head,
+        Card("m", labels=LABELS),
+        preprocessing=Preprocessing(**preprocessing),
+    )
 
 
 def picture(height, width, kind=np.uint8):
@@ -144,8 +153,12 @@ def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="give 2 labels, the card names 3"):
         Segmenter(UNet(3, 2, width=2), VariationalHead(), Card("m", labels=LABELS))
     with pytest.raises(ValueError, match="takes 1 channels, the preprocessing gives 3"):
-        Segmenter(UNet(1, 3, width=2), VariationalHead(), Card("m", labels=LABELS),
-                  preprocessing=Preprocessing(channels=3))
+        Segmenter(
+            UNet(1, 3, width=2),
+            VariationalHead(),
+            Card("m", labels=LABELS),
+            preprocessing=Preprocessing(channels=3),
+        )
 
 
 def test_images_that_cannot_be_used_are_refused():

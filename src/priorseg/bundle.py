@@ -69,8 +69,9 @@ def _find(path: str | Path) -> Path:
     if isinstance(path, str) and text in names:
         return ZOO / f"{text}{SUFFIX}"
     if isinstance(path, str) and Path(text).name == text and not Path(text).exists():
-        raise BundleError(f"There is no file and no model called {text!r}. "
-                          f"Models: {', '.join(names) or 'none'}.")
+        raise BundleError(
+            f"There is no file and no model called {text!r}. Models: {', '.join(names) or 'none'}."
+        )
     return Path(text)
 
 
@@ -141,8 +142,12 @@ def save_bundle(path: str | Path, segmenter: "Segmenter", card: Card | None = No
     from .bundle_build import check_pair, describe, stored_tensors
 
     card = card or segmenter.card
-    description = {"format": FORMAT, "version": VERSION, "card": card.to_json(),
-                   **describe(segmenter)}
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "card": card.to_json(),
+        **describe(segmenter),
+    }
     try:
         text = json.dumps(description, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -180,4 +185,3 @@ def _write(target: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-

@@ -70,8 +70,9 @@ def parse_json(text: str | bytes, what: str) -> dict[str, Any]:
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{what} is no valid JSON ({error}). The file is damaged or is no "
-                          "priorseg bundle.") from None
+        raise BundleError(
+            f"{what} is no valid JSON ({error}). The file is damaged or is no priorseg bundle."
+        ) from None
     if not isinstance(value, dict):
         raise BundleError(f"{what} must be a JSON object, found {type(value).__name__}.")
     return value
@@ -90,8 +91,10 @@ def read_header(path: Path) -> Header:
             if not stat.S_ISREG(info.st_mode):
                 raise BundleError(f"{path} is no ordinary file.")
             if info.st_size > MAX_FILE:
-                raise BundleError(f"{path} has {info.st_size} bytes, more than the {MAX_FILE} "
-                                  "that a bundle may have.")
+                raise BundleError(
+                    f"{path} has {info.st_size} bytes, more than the {MAX_FILE} "
+                    "that a bundle may have."
+                )
             length = _header_length(stream.read(8), info.st_size)
             return _parse_header(stream.read(length), info.st_size)
     except OSError as error:
@@ -105,8 +108,10 @@ def _open_without_waiting(path: str, flags: int) -> int:
 def _header_length(prefix: bytes, size: int) -> int:
     length = int.from_bytes(prefix, "little")
     if len(prefix) < 8 or not 2 <= length <= size - 8:
-        raise BundleError("The file is truncated or no priorseg bundle: its header is said to "
-                          f"have {length} bytes, the file has {size}. Get the file again.")
+        raise BundleError(
+            "The file is truncated or no priorseg bundle: its header is said to "
+            f"have {length} bytes, the file has {size}. Get the file again."
+        )
     if length > MAX_HEADER:
         raise BundleError(f"The header has {length} bytes, more than the {MAX_HEADER} allowed.")
     return length
@@ -118,15 +123,19 @@ def _parse_header(raw: bytes, size: int) -> Header:
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise BundleError("The file has no description: it is no priorseg bundle.")
     if set(metadata) != {"priorseg", "sha256"}:
-        raise BundleError("The file is safetensors but no priorseg bundle. Make one with "
-                          "save_bundle.")
+        raise BundleError(
+            "The file is safetensors but no priorseg bundle. Make one with save_bundle."
+        )
     description = parse_json(metadata["priorseg"], "The description")
     if description.get("format") != FORMAT:
-        raise BundleError(f"The description says format {description.get('format')!r}, "
-                          f"{FORMAT!r} is needed.")
+        raise BundleError(
+            f"The description says format {description.get('format')!r}, {FORMAT!r} is needed."
+        )
     if description.get("version") != VERSION or isinstance(description.get("version"), bool):
-        raise BundleError(f"The bundle has version {description.get('version')!r}; this program "
-                          f"reads version {VERSION}. Use the program that wrote it, or newer.")
+        raise BundleError(
+            f"The bundle has version {description.get('version')!r}; this program "
+            f"reads version {VERSION}. Use the program that wrote it, or newer."
+        )
     table = parse_table(whole, size - 8 - len(raw))
     return Header(description, metadata["priorseg"], metadata["sha256"], table, 8 + len(raw))
 
@@ -149,8 +158,10 @@ def parse_table(whole: Mapping[str, Any], payload: int) -> dict[str, Entry]:
             raise BundleError(f"Tensor {name!r} starts at byte {entry.start}, {place} is expected.")
         place = entry.stop
     if place != payload:
-        raise BundleError(f"The tensors fill {place} bytes, the file holds {payload}: it is "
-                          "truncated or damaged. Get it again.")
+        raise BundleError(
+            f"The tensors fill {place} bytes, the file holds {payload}: it is "
+            "truncated or damaged. Get it again."
+        )
     return table
 
 
@@ -191,6 +202,7 @@ def read_numbers(path: Path, header: Header) -> tuple[bytes, str]:
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror or error}.") from error
     if digest(header.text, header.table, data[header.size :]) != header.digest:
-        raise BundleError(f"{path} is damaged: its digest is not the one it states. "
-                          "Get the file again.")
+        raise BundleError(
+            f"{path} is damaged: its digest is not the one it states. Get the file again."
+        )
     return data, hashlib.sha256(data).hexdigest()

@@ -52,8 +52,9 @@ class Card:
             raise ValueError("card.name is empty. Give the model a short name.")
         labels = {_whole("label", key): value for key, value in dict(self.labels).items()}
         if sorted(labels) != list(range(len(labels))) or len(labels) < 2:
-            raise ValueError(f"card.labels must name 0 (background), 1, ... without gaps, got "
-                             f"{sorted(labels)}.")
+            raise ValueError(
+                f"card.labels must name 0 (background), 1, ... without gaps, got {sorted(labels)}."
+            )
         if not all(isinstance(value, str) for value in labels.values()):
             raise ValueError("card.labels must map whole numbers to names.")
         object.__setattr__(self, "labels", dict(sorted(labels.items())))
@@ -64,11 +65,14 @@ class Card:
         if isinstance(self.known_failures, str) or not all(isinstance(f, str) for f in failures):
             raise ValueError("card.known_failures must be a list of texts.")
         object.__setattr__(self, "known_failures", failures)
-        if isinstance(self.object_px, bool) or not isinstance(self.object_px, int | float) or not (
-            0 < self.object_px < 1e6
+        if (
+            isinstance(self.object_px, bool)
+            or not isinstance(self.object_px, int | float)
+            or not (0 < self.object_px < 1e6)
         ):
-            raise ValueError(f"card.object_px must be a number of pixels > 0, "
-                             f"got {self.object_px!r}.")
+            raise ValueError(
+                f"card.object_px must be a number of pixels > 0, got {self.object_px!r}."
+            )
         if self.roi not in (None, "disc"):
             raise ValueError(f"card.roi must be 'disc' or None, got {self.roi!r}.")
 

@@ -45,16 +45,19 @@ def locate_disc(image: NDArray[Any]) -> tuple[float, float, float]:
     field = _field_of_view(small)
     span = float(np.sqrt(field.sum() * 4 / np.pi))
     if span < 16:
-        raise ValueError("The image shows no fundus: hardly a pixel is brighter than "
-                         f"{DARK:.0%} of the range.")
+        raise ValueError(
+            f"The image shows no fundus: hardly a pixel is brighter than {DARK:.0%} of the range."
+        )
     bright = (small[0] + 2 * small[1]) / 3
     if bright[field].std() < 1e-6:
         raise ValueError("The image is even: no optic disc can be found.")
     score = _score(bright, small[1], field, RADIUS * span)
     row, column = (int(p) for p in np.unravel_index(int(score.argmax()), score.shape))
     diameter = (SHORT * _edge(bright, row, column, span) + USUAL * span) / 2
-    y, x = ((place + 0.5) * side / n - 0.5
-            for place, side, n in zip((row, column), shape, small.shape[1:], strict=True))
+    y, x = (
+        (place + 0.5) * side / n - 0.5
+        for place, side, n in zip((row, column), shape, small.shape[1:], strict=True)
+    )
     return y, x, diameter * step
 
 
@@ -62,8 +65,9 @@ def _shrink(plane: Plane, step: float) -> Plane:
     if step > 1:
         plane = ndimage.gaussian_filter(plane, 0.4 * step, mode="nearest")
     size = [max(1, round(side / step)) for side in plane.shape]
-    rows, columns = ((np.arange(n) + 0.5) * side / n - 0.5
-                     for n, side in zip(size, plane.shape, strict=True))
+    rows, columns = (
+        (np.arange(n) + 0.5) * side / n - 0.5 for n, side in zip(size, plane.shape, strict=True)
+    )
     grid = np.meshgrid(rows, columns, indexing="ij")
     return np.asarray(ndimage.map_coordinates(plane, grid, order=1, mode="nearest"))
 

@@ -12,8 +12,9 @@ Labels = NDArray[Any]
 def _check(found: Labels, wanted: Labels) -> tuple[Labels, Labels]:
     found, wanted = np.asarray(found), np.asarray(wanted)
     if found.shape != wanted.shape:
-        raise ValueError(f"The label maps have shapes {found.shape} and {wanted.shape}; "
-                         "they must be equal.")
+        raise ValueError(
+            f"The label maps have shapes {found.shape} and {wanted.shape}; they must be equal."
+        )
     if found.size == 0:
         raise ValueError("The label maps are empty.")
     return found, wanted
@@ -57,8 +58,10 @@ def confusion(found: Labels, wanted: Labels, labels: int) -> NDArray[np.int64]:
     found, wanted = _check(found, wanted)
     for name, array in (("found", found), ("wanted", wanted)):
         if array.min() < 0 or array.max() >= labels:
-            raise ValueError(f"The {name} labels go from {array.min()} to {array.max()}; "
-                             f"0 to {labels - 1} is allowed.")
+            raise ValueError(
+                f"The {name} labels go from {array.min()} to {array.max()}; "
+                f"0 to {labels - 1} is allowed."
+            )
     code = wanted.astype(np.int64).ravel() * labels + found.astype(np.int64).ravel()
     return np.bincount(code, minlength=labels**2).reshape(labels, labels)
 

@@ -40,13 +40,18 @@ class Preprocessing:
     overlap: int = 64
 
     def __post_init__(self) -> None:
-        whole = {"channels": (1, 64), "largest_fit": (0, 2**20), "tile": (16, 4096),
-                 "overlap": (0, 4095)}
+        whole = {
+            "channels": (1, 64),
+            "largest_fit": (0, 2**20),
+            "tile": (16, 4096),
+            "overlap": (0, 4095),
+        }
         for name, (low, high) in whole.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(f"{name} must be a whole number from {low} to {high}, "
-                                 f"got {value!r}.")
+                raise ValueError(
+                    f"{name} must be a whole number from {low} to {high}, got {value!r}."
+                )
         size = self.size
         if size is not None and (type(size) is not int or not 8 <= size <= 4096):
             raise ValueError(f"size must be None or a whole number from 8 to 4096, got {size!r}.")
@@ -119,8 +124,10 @@ class Preprocessing:
         elif found > 4 and planes.shape[0] == self.channels:
             hint = "Move the channels to the last axis: numpy.moveaxis(image, 0, -1)"
         noun = "channel" if found == 1 else "channels"
-        raise ValueError(f"The model wants {wanted}, the image has {found} {noun} "
-                         f"(shape {planes.shape}). {hint}.")
+        raise ValueError(
+            f"The model wants {wanted}, the image has {found} {noun} "
+            f"(shape {planes.shape}). {hint}."
+        )
 
     def standardise(self, image: Tensor) -> Tensor:
         """Shift and scale values in [0, 1] as the network wants them, (B, C, Y, X)."""

@@ -56,8 +56,10 @@ class Segmenter(nn.Module):
         self.preprocessing = preprocessing or Preprocessing(channels=channels)
         self.sha256 = None
         if self.preprocessing.channels != channels:
-            raise ValueError(f"The network takes {channels} channels, the preprocessing gives "
-                             f"{self.preprocessing.channels}.")
+            raise ValueError(
+                f"The network takes {channels} channels, the preprocessing gives "
+                f"{self.preprocessing.channels}."
+            )
         head.link.check(outputs)
         labels = head.link.label_count(outputs)
         if labels != len(card.labels):
@@ -209,13 +211,16 @@ class Segmenter(nn.Module):
 
 def tile_windows(height: int, width: int, tile: int, overlap: int) -> Iterator[tuple[slice, slice]]:
     """Cover an image with windows that overlap by at least some pixels, evenly spread."""
+
     def starts(size: int) -> list[slice]:
         if size <= tile:
             return [slice(0, size)]
         count = -(-(size - overlap) // (tile - overlap))
         last = size - tile
-        return [slice(round(i * last / (count - 1)), round(i * last / (count - 1)) + tile)
-                for i in range(count)]
+        return [
+            slice(round(i * last / (count - 1)), round(i * last / (count - 1)) + tile)
+            for i in range(count)
+        ]
 
     yield from itertools.product(starts(height), starts(width))
 

@@ -4,8 +4,17 @@ import torch
 from priorseg.training.augment import Augment, blur
 from priorseg.training.data import Sample
 
-STRONG = Augment(24, zoom=True, rotate=180, shift=0.2, stretch=0.2, light=0.4, illumination=0.3,
-                 blur_px=2.0, noise=0.2)
+STRONG = Augment(
+    24,
+    zoom=True,
+    rotate=180,
+    shift=0.2,
+    stretch=0.2,
+    light=0.4,
+    illumination=0.3,
+    blur_px=2.0,
+    noise=0.2,
+)
 
 
 def sample(height=32, width=24):

@@ -16,8 +16,9 @@ def make_set(root, count=4, size=(20, 30)):
         rng = np.random.default_rng(number)
         files = {"image": f"images/{number}.png", "mask": f"images/{number}m.png"}
         imsave(folder / files["image"], rng.integers(0, 256, (*size, 3)).astype(np.uint8))
-        imsave(folder / files["mask"], rng.integers(0, 3, size).astype(np.uint8),
-               check_contrast=False)
+        imsave(
+            folder / files["mask"], rng.integers(0, 3, size).astype(np.uint8), check_contrast=False
+        )
         items.append({"id": str(number), "split": "train" if number < 3 else "val", **files})
     (folder / "manifest.json").write_text(json.dumps({"items": items}))
 

@@ -47,9 +47,16 @@ def toy(checkpoint, epochs=4, **changes):
     head = VariationalHead([ThresholdDynamics()], sweeps=2, learnable=True)
     augment = Augment(16, zoom=True, rotate=20, shift=0.1, light=0.2, noise=0.05)
     schedule = Schedule(**{"epochs": epochs, "head_epochs": 2, "batch": 3, "rate": 1e-2, **changes})
-    return Trainer(UNet(3, 2, width=4, depth=1), head, Preprocessing(), train=samples(8),
-                   held_out=samples(10)[8:], augment=augment, schedule=schedule,
-                   checkpoint=checkpoint)
+    return Trainer(
+        UNet(3, 2, width=4, depth=1),
+        head,
+        Preprocessing(),
+        train=samples(8),
+        held_out=samples(10)[8:],
+        augment=augment,
+        schedule=schedule,
+        checkpoint=checkpoint,
+    )
 
 
 def weights(trainer):
@@ -64,8 +71,9 @@ def test_training_learns_and_its_head_changes(tmp_path):
     losses = [entry["loss"] for entry in trainer.history]
     assert losses[-1] < losses[0] / 2
     assert trainer.best_score > 0.8
-    assert not torch.equal(weights(trainer)["head.priors.0.log_weight"],
-                           before["head.priors.0.log_weight"])
+    assert not torch.equal(
+        weights(trainer)["head.priors.0.log_weight"], before["head.priors.0.log_weight"]
+    )
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
@@ -114,5 +122,13 @@ def test_the_best_epoch_through_the_head_is_kept(tmp_path):
 def test_training_without_samples_is_refused(tmp_path):
     good = toy(tmp_path / "run.pt")
     with pytest.raises(ValueError, match="at least one sample"):
-        Trainer(good.backbone, good.head, good.preprocessing, train=[], held_out=good.held_out,
-                augment=good.augment, schedule=good.schedule, checkpoint=tmp_path / "x.pt")
+        Trainer(
+            good.backbone,
+            good.head,
+            good.preprocessing,
+            train=[],
+            held_out=good.held_out,
+            augment=good.augment,
+            schedule=good.schedule,
+            checkpoint=tmp_path / "x.pt",
+        )

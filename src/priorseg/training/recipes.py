@@ -115,11 +115,12 @@ CELLS = Recipe(
         shift=0.12,
         stretch=0.15,
         light=0.35,
+        colour=0.25,
         illumination=0.15,
         blur_px=1.2,
         noise=0.12,
     ),
-    schedule=Schedule(epochs=28, head_epochs=5, half=True),
+    schedule=Schedule(epochs=20, head_epochs=4, half=True),
     make_head=_cells_head,
 )
 
