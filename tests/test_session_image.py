@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from priorseg.session import Session
 from priorseg.session.image import square_region
@@ -72,6 +73,20 @@ def test_any_real_type_is_taken(dtype):
     assert Session().set_image(np.ones((4, 4), dtype)).dtype == np.dtype(dtype).name
 
 
+def test_lists_and_tensors_are_taken_too():
+    assert Session().set_image([[1, 2], [3, 4]]).shape == (2, 2)
+    assert Session().set_image(torch.zeros(3, 4, 5)).planes == 3
+
+
+def test_of_a_lazy_stack_only_the_plane_is_read():
+    class Lazy(Shaped):
+        def __getitem__(self, key):
+            assert key == (0, slice(None), slice(None))
+            return np.ones((8, 9), np.uint8)
+
+    assert Session().set_image(Lazy(10**6, 8, 9)).planes == 10**6
+
+
 class Shaped:
     """An array too large to exist."""
 
@@ -85,6 +100,7 @@ class Shaped:
         (np.zeros((0, 5)), {}, "empty"),
         (np.zeros((1, 1)), {}, "too small"),
         (np.zeros(7), {}, "needs two axes"),
+        (None, {}, "real numbers"),
         (np.full((4, 4), np.nan), {}, "nan or infinite"),
         (np.full((4, 4), np.inf), {}, "nan or infinite"),
         (np.zeros((4, 4), complex), {}, "real numbers"),

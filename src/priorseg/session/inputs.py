@@ -97,8 +97,8 @@ class Inputs:
         ------
         ValueError  for an image that cannot be segmented; says what to do.
         """
-        if not (hasattr(array, "shape") and hasattr(array, "dtype")):
-            array = np.asarray(array)
+        if not isinstance(getattr(array, "dtype", None), np.dtype):
+            array = np.asarray(array)  # a list, a picture, a tensor; lazy arrays stay lazy
         info = describe(array, axes=axes, spacing=spacing, units=units, name=name)
         plane = take_plane(array, info, 0)
         self._move(array=array, info=info, index=0, plane=plane, region=None, **_WITHOUT_LOGITS)
