@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .links import Link
+from .links import Link, likeliest
 from .prior import Certificate, Prior, relabel
 from .priors.convex import Convex
 from .priors.nested import Nested
@@ -55,7 +55,7 @@ class _Decoding:
     ) -> None:
         self.probs = probs.clamp_min(1e-300)
         self.pairs = [(prior, preps[name]) for name, prior in priors.items()]
-        self.labels = probs.argmax(1)
+        self.labels = probs.argmax(1) if probs.shape[1] > 256 else likeliest(probs).long()
 
     def of(self, kind: type) -> list[tuple[Any, Any]]:
         """Give the priors of a kind with what they prepared."""

@@ -1,5 +1,7 @@
 """One accelerated ascent on the dual of the total variation in two passes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -138,41 +140,50 @@ def sweep(
     dual, scaled, probs   as the separate calls give them, to 1e-5
     """
     parts = [part.detach().contiguous().numpy() for part in (u, height, dual[0], dual[1])]
-    source, target, xi, extrapolated = parts
-    fresh, pulled = np.empty_like(xi), np.empty_like(xi)
-    scaled, out = np.empty_like(target), np.empty_like(target)
     edges = np.array(spacing, dtype=np.float32)
+    scales = (np.float32(weight), np.float32(1 / temperature))
     steps = np.float32(step) / edges
-    turned = np.zeros((len(source), source.shape[2]))
-    times = []
-    for b, t in enumerate(dual[2].tolist()):
+    done = [
+        _sweep_sample(sample, t, steps, scales, edges, exclusive)
+        for sample, t in zip(zip(*parts, strict=True), dual[2].tolist(), strict=True)
+    ]
+    xi, pulled, longer, scaled, out = zip(*done, strict=True)
+    fields = (_stack(xi), _stack(pulled), dual[2].new_tensor(longer))
+    return fields, _stack(scaled), _stack(out)
 
-        def ascend(low: int, high: int, b: int = b) -> None:
-            _ascend_rows(source[b], xi[b], extrapolated[b], steps, fresh[b], turned[b], low, high)
 
-        over_rows(ascend, source.shape[2], source[b].size)
-        t = t if turned[b].sum() <= 0 else 1.0
-        longer = (1 + (1 + 4 * t * t) ** 0.5) / 2
-        momentum = np.float32((t - 1) / longer)
-        times.append(longer)
+def _stack(arrays: Sequence[np.ndarray]) -> Tensor:
+    if len(arrays) == 1:
+        return torch.from_numpy(arrays[0]).unsqueeze(0)
+    return torch.from_numpy(np.stack(arrays))
 
-        def apply(low: int, high: int, b: int = b, momentum: np.float32 = momentum) -> None:
-            _apply_rows(
-                target[b],
-                xi[b],
-                fresh[b],
-                momentum,
-                np.float32(weight),
-                np.float32(1 / temperature),
-                edges,
-                exclusive,
-                pulled[b],
-                scaled[b],
-                out[b],
-                low,
-                high,
-            )
 
-        over_rows(apply, source.shape[2], source[b].size)
-    fields = (torch.from_numpy(fresh), torch.from_numpy(pulled), dual[2].new_tensor(times))
-    return fields, torch.from_numpy(scaled), torch.from_numpy(out)
+def _sweep_sample(
+    sample: Sequence[np.ndarray],
+    t: float,
+    steps: np.ndarray,
+    scales: tuple[np.float32, np.float32],
+    edges: np.ndarray,
+    exclusive: bool,
+) -> tuple[np.ndarray, np.ndarray, float, np.ndarray, np.ndarray]:
+    """Do `sweep` for one sample: u, height (K, Y, X), xi and y (K, 2, Y, X)."""
+    u, height, xi, extrapolated = sample
+    fresh, pulled = np.empty_like(xi), np.empty_like(xi)
+    scaled, out = np.empty_like(height), np.empty_like(height)
+    rows = u.shape[1]
+    turned = np.zeros(rows)
+
+    def ascend(low: int, high: int) -> None:
+        _ascend_rows(u, xi, extrapolated, steps, fresh, turned, low, high)
+
+    over_rows(ascend, rows, u.size)
+    t = t if turned.sum() <= 0 else 1.0
+    longer = (1 + (1 + 4 * t * t) ** 0.5) / 2
+    momentum = np.float32((t - 1) / longer)
+
+    def apply(low: int, high: int) -> None:
+        images = (height, xi, fresh, momentum, *scales, edges, exclusive, pulled, scaled, out)
+        _apply_rows(*images, low, high)
+
+    over_rows(apply, rows, u.size)
+    return fresh, pulled, longer, scaled, out
