@@ -74,8 +74,12 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(folder: Path, capsys: Any) 
 
 
 def test_a_stack_is_segmented_plane_by_plane(folder: Path) -> None:
-    tifffile.imwrite("stack.tif", np.full((3, 20, 24), [[[255]], [[0]], [[255]]], np.uint8),
-                     imagej=True, metadata={"axes": "ZYX"})  # fmt: skip
+    tifffile.imwrite(
+        "stack.tif",
+        np.full((3, 20, 24), [[[255]], [[0]], [[255]]], np.uint8),
+        imagej=True,
+        metadata={"axes": "ZYX"},
+    )
     assert run("stack.tif") == 0
     labels = tifffile.imread("out/stack_labels.tiff")
     assert labels.shape == (3, 20, 24)

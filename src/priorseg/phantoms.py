@@ -290,11 +290,11 @@ def blood_smear(size: int = 512, seed: int = 0, cells: int = 6, noise: float = 0
         labels[body <= 0] = 1
         labels[nucleus <= 0] = 2
     image = image * (1 + 0.02 * _texture(rng, size, 24, 0.03)[..., None])
+    outer, inner = [c.centre for c in placed], [c.lobes[len(c.lobes) // 2] for c in placed]
     return Phantom(
         _quantise(image, noise, rng),
         labels,
-        {1: np.array([c.centre for c in placed]),
-         2: np.array([c.lobes[len(c.lobes) // 2] for c in placed])},
+        dict(enumerate((np.array(outer), np.array(inner)), 1)),
         {1: sum(c.area() for c in placed), 2: sum(c.nucleus_area() for c in placed)},
         f"synthetic blood smear: {cells} white cells (1: cytoplasm, 2: nucleus), seed {seed}",
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..decode import Decoded
     from ..segmenter import Segmenter
 
+
 def expand(patterns: Sequence[str]) -> list[Path]:
     """Turn names and patterns into files, in order, each once; a lost name stays in the list."""
     found: dict[Path, None] = {}
