@@ -191,3 +191,26 @@ def test_grey_for_a_model_of_colours_is_said(desk, networks) -> None:
     desk.run()
     assert "trained on colour" in desk.panel.image.notice.text
     assert networks["colours"].runs == [(SIZE, SIZE, 3)]
+
+
+def test_a_centre_outside_the_region_is_named_and_can_be_removed(desk) -> None:
+    desk.open()
+    desk.panel.image.side.setValue(40)
+    desk.controller.region.on_picked((40, 40))
+    desk.calm()
+    desk.controller.pointing.place(2)
+    desk.controller.canvas.centres.layer.add((90, 90))
+    desk.until(lambda: "outside the region" in desk.panel.priors.notice.text)
+    desk.panel.priors.notice.action.click()
+    desk.until(lambda: not desk.panel.priors.notice.text)
+    assert not desk.calm().settings.centres
+
+
+def test_bright_objects_on_dark_are_inverted_for_the_network_only(desk, networks) -> None:
+    layer = desk.open()
+    before = layer.data.copy()
+    labels = desk.run().labels.copy()
+    desk.panel.image.invert.click()
+    desk.until(lambda: len(networks["blobs"].runs) == 2)
+    assert (desk.calm().labels != labels).any()
+    assert (layer.data == before).all()

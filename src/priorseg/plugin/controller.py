@@ -169,6 +169,8 @@ class Controller:
         found = edits.conflict(self.settings, self.classes.objects, order, pixels)
         if found is not None:
             text, label = found
+            self.worker.cancel()
+            self.panel.status.say(BAD, strings.STATE_REFUSED)
             priors.notice.say(
                 text, BAD, strings.FREE.format(name=self.classes.objects[label]),
                 lambda: priors.edit(edits.with_volume(self.settings, label, None)),
@@ -216,9 +218,7 @@ class Controller:
         self.panel.live.show_frame(frame)
         text = strings.STATE_DONE if frame.final else strings.STATE_PREVIEW
         if not frame.final:
-            self.panel.status.say(
-                BUSY, text.format(ms=1000 * frame.seconds, sweeps=frame.sweeps)
-            )
+            self.panel.status.say(BUSY, text.format(ms=1000 * frame.seconds, sweeps=frame.sweeps))
 
     def on_finished(self, frame: Frame) -> None:
         """Say how long a solve took."""
@@ -252,6 +252,10 @@ class Controller:
             self.panel.model.notice.say(message, BAD, strings.RETRY, self._load_again)
         elif self._stage == "network":
             self.panel.model.notice.say(message, BAD, strings.RETRY, self.run)
+        elif "outside the region" in message:
+            self.panel.priors.notice.say(
+                message, BAD, strings.REMOVE_CENTRES, self.pointing.remove_centres
+            )
         else:
             self.panel.priors.notice.say(message, BAD, strings.TRAINED, self.reset)
 

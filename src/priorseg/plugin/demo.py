@@ -4,26 +4,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
+from scipy import ndimage
 
 from ..io import write_labels
-from . import strings
+from . import samples, strings
 from .panel import SegmentationPanel
 
-if TYPE_CHECKING:
-    from ..session import Frame
-
-SAMPLES = {  # name on the command line -> sample of `samples`, model
-    "retina": ("retina", "cup-disc"),
-    "cell": ("cell", "cells"),
-    "cup-disc-phantom": ("cup_disc_phantom", "cup-disc"),
-    "blood-smear-phantom": ("blood_smear_phantom", "cells"),
-}
-PATIENCE_S = 180.0
+SAMPLES = ("retina", "cell", "cup-disc-phantom", "blood-smear-phantom")
+PATIENCE_S = 120.0
+LARGE = 0.25  # of the largest piece: smaller pieces get no centre
 SIZE = (1400, 950)
 
 
@@ -55,8 +48,7 @@ def run(
     panel = SegmentationPanel(viewer)
     window.add_dock_widget(panel, name=strings.TITLE, area="right")
     window.resize(*SIZE)
-    name, model = SAMPLES[sample]
-    panel.open_sample(name, model)
+    panel.open_sample(sample.replace("-", "_"))
     panel.desk.run()
     try:
         if show:
@@ -72,16 +64,21 @@ def run(
 def _unattended(
     viewer: napari.Viewer, panel: SegmentationPanel, sample: str, folder: Path
 ) -> tuple[Path, ...]:
-    """Wait for the result, put a star centre in the outermost object, write the files."""
+    """Wait for the result, place star centres as a user would, write the files."""
     desk = panel.desk
     wait(panel, lambda: desk.shown is not None and desk.shown.final)
+    if panel.priors.nested.isVisible() and panel.priors.nested.isEnabled():
+        panel.priors.nested.setChecked(True)
+        panel.priors.nested.clicked.emit(True)
+        wait(panel, lambda: not desk.worker.busy)
     label = min(desk.classes.objects)
-    centre = _middle(desk.shown, desk.classes.whole(label, desk.settings))
-    if centre is not None:
-        panel.priors.table.cell("star", label).click()  # the next click places a centre
+    clicks = samples.STARTS[sample.replace("-", "_")].clicks
+    whole = desk.classes.whole(label, desk.settings)
+    for centre in clicks or middles(desk.shown.labels, whole):
+        desk.pointing.place(label)  # the next click places a centre
         desk.canvas.centres.layer.add(centre)
-        wait(panel, lambda: not desk.worker.busy and label in desk.shown.settings.centres)
-    wait(panel, lambda: desk.shown.final and not desk.worker.busy)
+        _settle(0.05)
+    wait(panel, lambda: not desk.worker.busy and desk.shown.final)
     _settle(0.5)
     folder.mkdir(parents=True, exist_ok=True)
     picture = folder / f"{sample}.png"
@@ -90,13 +87,16 @@ def _unattended(
     return picture, labels, _write_certificates(folder / f"{sample}-certificates.json", panel)
 
 
-def _middle(frame: "Frame", parts: tuple[int, ...]) -> tuple[float, float] | None:
-    """Give the pixel of an object that is nearest to its centroid."""
-    places = np.argwhere(np.isin(frame.labels, parts))
-    if not len(places):
-        return None
-    nearest = np.square(places - places.mean(0)).sum(1).argmin()
-    return float(places[nearest, 0]), float(places[nearest, 1])
+def middles(labels: np.ndarray, parts: tuple[int, ...]) -> list[tuple[float, float]]:
+    """Give a place inside each large piece of an object: its pixel nearest to the centroid."""
+    pieces, _ = ndimage.label(np.isin(labels, parts), np.ones((3, 3)))
+    sizes = np.bincount(pieces.ravel())[1:]
+    found = []
+    for number in 1 + np.flatnonzero(sizes > LARGE * sizes.max(initial=0)):
+        places = np.argwhere(pieces == number)
+        nearest = np.square(places - places.mean(0)).sum(1).argmin()
+        found.append((float(places[nearest, 0]), float(places[nearest, 1])))
+    return found
 
 
 def _write_certificates(path: Path, panel: SegmentationPanel) -> Path:

@@ -52,8 +52,7 @@ def with_star(settings: Settings, label: int, on: bool) -> Settings:
     """Switch the star prior of a label."""
     labels = {*star_labels(settings)} - {label} | ({label} if on else set())
     chosen = tuple(
-        PriorChoice("star", {**_star_values(settings, one), "label": one})
-        for one in sorted(labels)
+        PriorChoice("star", {**_star_values(settings, one), "label": one}) for one in sorted(labels)
     )
     return replace(settings, priors=_without(settings, ("star",)) + chosen)
 
@@ -71,8 +70,9 @@ def convex_labels(settings: Settings) -> tuple[int, ...]:
 
 def convex_radii(settings: Settings) -> tuple[float, ...]:
     """Give the radii of the convexity test in pixels."""
-    found = (tuple(c.settings["radii"]) for c in _named(settings, "convex")
-             if c.settings.get("radii"))
+    found = (
+        tuple(c.settings["radii"]) for c in _named(settings, "convex") if c.settings.get("radii")
+    )
     return next(found, RADII)
 
 
@@ -147,7 +147,8 @@ def conflict(
         if volume < inner:
             return (
                 f"{names[inner_label]} {inner:,.0f} px > {names[label]} {volume:,.0f} px, but "
-                f"{names[inner_label]} lies inside {names[label]}.", inner_label,
+                f"{names[inner_label]} lies inside {names[label]}.",
+                inner_label,
             )
         if label in settings.volumes:
             inner, inner_label = volume, label

@@ -162,8 +162,9 @@ class PriorForm:
         for name, parameter in parameters(prior).items():
             if parameter.range is None or parameter.type not in (int, float):
                 continue
-            start = values.get(name, parameter.range.low if parameter.required
-                               else parameter.default)
+            start = values.get(
+                name, parameter.range.low if parameter.required else parameter.default
+            )
             self.rows[name] = RangeRow(name, parameter.range, start)
             self.rows[name].moved.connect(self._on_moved)
         self.form = Container(widgets=[row.form for row in self.rows.values()], labels=False)

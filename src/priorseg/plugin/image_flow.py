@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import strings
-from .pixels import read
+from .pixels import inverted, read
 from .widgets import BAD, IDLE, WARN
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class ImageFlow:
         self.fresh = False  # whether the session has the pixels of the layer
         self.repeated = False  # whether its grey stands for three colours
         self.panel.image.chosen.connect(self.choose)
+        self.panel.image.inverted.connect(self.on_inverted)
         self.canvas.listed.connect(self.on_listed)
         self.canvas.lost.connect(self.on_lost)
         self.canvas.swapped.connect(self.on_swapped)
@@ -51,6 +52,7 @@ class ImageFlow:
         self.canvas.use(layer, self.desk.classes.names if self.desk.classes else {})
         self.panel.image.set_layers(self.canvas.candidates(), layer)
         self.panel.image.notice.clear()
+        self.panel.image.invert.setChecked(False)
         self.desk.forget_result(keep_marks=False)
         if self.take_pixels():
             self.desk.region.start_over(self.desk.session.info.shape)
@@ -71,20 +73,35 @@ class ImageFlow:
             self.panel.status.say(BAD, strings.STATE_FAILED)
             return False
         self.fresh = True
-        self.repeated = info.channels == 3 and not self.canvas.image.rgb
-        section.show_info(info, self.desk.session.plane)
+        grey = not self.canvas.image.rgb
+        self.repeated = info.channels == 3 and grey
+        section.show_info(info, self.desk.session.plane, grey=grey)
         return True
 
     def arguments(self) -> dict[str, Any]:
         """Give what `Session.set_image` takes; grey is repeated for a model of colours."""
         found = read(self.canvas.image)
         card = self.panel.model.card
-        if card is None or card.channels != "rgb" or self.canvas.image.rgb:
+        if self.canvas.image.rgb:
             return found
-        array = np.asarray(found["array"])
-        found["array"] = np.broadcast_to(array[..., None], (*array.shape, 3))
-        found["axes"] += "C"
+        if self.panel.image.invert.isChecked():
+            found["array"] = inverted(np.asarray(found["array"]))
+        if card is not None and card.channels == "rgb":
+            array = np.asarray(found["array"])
+            found["array"] = np.broadcast_to(array[..., None], (*array.shape, 3))
+            found["axes"] += "C"
         return found
+
+    def on_inverted(self, _on: bool) -> None:
+        """Take the pixels anew; solve them if the old ones were solved."""
+        if self.canvas.image is None:
+            return
+        had_result = self.desk.plain is not None
+        self.desk.halt()
+        self.fresh = False
+        if had_result:
+            self.desk.forget_result(keep_marks=True)
+            self.desk.run()
 
     def on_lost(self, name: str) -> None:
         """Go back to step 1: the image layer was deleted."""
@@ -123,7 +140,9 @@ class ImageFlow:
             self.panel.image.notice.say(str(error), BAD)
             return
         self.panel.image.notice.clear()
-        self.panel.image.show_info(self.desk.session.info, plane)
+        self.panel.image.show_info(
+            self.desk.session.info, plane, grey=not self.canvas.image.rgb
+        )
         self.desk.forget_result(keep_marks=True)
         if had_result and self.panel.live.live_box.isChecked():
             self.desk.run()

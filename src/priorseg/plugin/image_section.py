@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QSpinBox, QWidget
 
 from . import strings
 from .widgets import Notice, button, column, combo, describe, heading, row, wrapped
@@ -21,12 +21,13 @@ class ImageSection(QWidget):
     """Choose the image layer and the region of interest.
 
     Signals: ``chosen(layer)`` by the user; ``region(mode)`` one of `AUTO`, `PICK`, `WHOLE`;
-    ``resized(side)``; ``axes(letters)``.
+    ``resized(side)``; ``inverted(on)``.
     """
 
     chosen = Signal(object)
     region = Signal(str)
     resized = Signal(int)
+    inverted = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,8 +60,12 @@ class ImageSection(QWidget):
         self.side.valueChanged.connect(self.resized)
         self.pick = button(strings.PICK, strings.TIP_PICK, checkable=True)
         self.pick.clicked.connect(lambda: self.region.emit(PICK))
+        self.invert = QCheckBox(strings.INVERT)
+        describe(self.invert, strings.INVERT, strings.TIP_INVERT)
+        self.invert.toggled.connect(self.inverted)
         layout = column(self._regions)
         layout.addLayout(row(self.mode, self.side, self.pick, stretch=0))
+        layout.addWidget(self.invert)
         self._regions.hide()
 
     @property
@@ -80,12 +85,14 @@ class ImageSection(QWidget):
         if not layers:
             self.info.setText(strings.NO_IMAGE)
 
-    def show_info(self, info: "ImageInfo | None", plane: int = 0) -> None:
-        """Show what the image is."""
+    def show_info(self, info: "ImageInfo | None", plane: int = 0, *, grey: bool = False) -> None:
+        """Show what the image is; grey = it has one channel, whatever the network gets."""
         if info is None:
             self.info.setText(strings.NO_IMAGE)
             return
-        kind = {1: "grey", 3: "RGB", 4: "RGBA"}.get(info.channels, f"{info.channels} channels")
+        kinds = {1: "grey", 3: "RGB", 4: "RGBA"}
+        kind = kinds[1] if grey else kinds.get(info.channels, f"{info.channels} channels")
+        self.invert.setVisible(grey)
         text = f"{info.shape[0]} × {info.shape[1]} px · {kind} · {info.dtype}"
         if info.planes > 1:
             text += " · " + strings.PLANE.format(plane=plane + 1, planes=info.planes)

@@ -16,6 +16,8 @@ from .pixels import OURS
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+CENTRE_PX = 18  # on the screen
+
 Centres = dict[int, tuple[tuple[float, float], ...]]
 
 
@@ -124,11 +126,18 @@ class CentreLayer:
 
     def _make(self) -> None:
         layer = Points(
-            np.empty((0, 2)), name=strings.LAYERS["centres"], size=14, symbol="cross",
-            border_color="white", border_width=0.12, features={"label": np.empty(0, int)},
-            metadata={OURS: "centres"}, ndim=2, **placement(self.image),
+            np.empty((0, 2)),
+            name=strings.LAYERS["centres"],
+            size=14,
+            symbol="cross",
+            border_color="white",
+            border_width=0.12,
+            features={"label": np.empty(0, int)},
+            metadata={OURS: "centres"},
+            ndim=2,
+            **placement(self.image),
         )
-        layer.border_width_is_relative = True
+        layer.canvas_size_limits = (CENTRE_PX, CENTRE_PX)  # the same size at every zoom
         self.viewer.add_layer(layer)
         layer.events.data.connect(self._on_data)
         layer.events.set_data.connect(self._on_drawn)
@@ -195,9 +204,15 @@ class Guides:
         kinds = ["rectangle"] * (region is not None) + ["ellipse"] * len(circles)
         active = self.viewer.layers.selection.active
         self.layer = Shapes(
-            shapes, shape_type=kinds, name=strings.LAYERS["guides"], edge_color="white",
-            edge_width=1, face_color="transparent", opacity=0.8,
-            metadata={OURS: "guides"}, **placement(self.image),
+            shapes,
+            shape_type=kinds,
+            name=strings.LAYERS["guides"],
+            edge_color="white",
+            edge_width=1,
+            face_color="transparent",
+            opacity=0.8,
+            metadata={OURS: "guides"},
+            **placement(self.image),
         )
         self.layer.editable = False
         self.viewer.add_layer(self.layer)

@@ -28,7 +28,7 @@ class Classes:
     names : mapping    label -> name, background included
     extents : mapping  label -> the labels that make up its object (cup and rim: the disc)
     ordered : bool     whether nesting is built into the model's link
-    nesting : labels   innermost first; empty if classes lie side by side
+    nesting : labels   that can lie inside one another, innermost first; empty if none can
     """
 
     names: Mapping[int, str]
@@ -47,8 +47,10 @@ class Classes:
         trained = [prior for prior in segmenter.head.priors if prior.name == "nested"]
         if ordered:
             nesting = tuple(link.nesting(objects))
+        elif trained:
+            nesting = tuple(trained[0].order)
         else:
-            nesting = tuple(trained[0].order) if trained else ()
+            nesting = (2, 1) if objects == 2 else ()
         return cls(
             names, {label: tuple(extents.get(label, (label,))) for label in names},
             ordered, nesting if len(nesting) > 1 else (),

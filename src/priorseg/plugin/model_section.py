@@ -57,12 +57,16 @@ class ModelSection(QWidget):
         if card is None:
             return
         classes = ", ".join(title for label, title in card.labels.items() if label)
-        parts = [strings.CLASSES.format(classes=classes), str(card.channels).upper()
-                 if card.channels in ("rgb",) else str(card.channels)]
+        parts = [
+            strings.CLASSES.format(classes=classes),
+            str(card.channels).upper() if card.channels in ("rgb",) else str(card.channels),
+        ]
         if card.licence:
-            parts.append(card.licence)
+            short = card.licence.split(".")[0].split(",")[0]
+            parts.append(short.removeprefix("Weights: "))
         self.info.setText(" · ".join(parts))
-        tip = "\n\n".join(text for text in (card.title, card.description, card.data) if text)
+        facts = (card.title, card.description, card.licence, card.data, *card.known_failures)
+        tip = "\n\n".join(text for text in facts if text)
         self.box.setToolTip(f"{strings.TIP_MODEL}\n\n{tip}".strip())
         self.info.setToolTip(tip)
 

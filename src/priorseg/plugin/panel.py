@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import napari
 
 WIDTH = 340
-_SAMPLE_MODELS = {"retina": "cup-disc", "cell": "cells"}
 
 
 class SegmentationPanel(QWidget):
@@ -100,20 +99,25 @@ class SegmentationPanel(QWidget):
         """Ask for the full width; the height follows the window."""
         return QSize(WIDTH, super().sizeHint().height())
 
-    def open_sample(self, name: str, model: str = "") -> None:
-        """Open a sample of `samples` and the model that suits it."""
+    def open_sample(self, name: str) -> None:
+        """Open a sample of `samples` with the model and region that suit it."""
         try:
             found = [Layer.create(*data) for data in getattr(samples, name)()]
         except OSError as error:
             self.image.notice.say(str(error), BAD)
             return
         self.image.notice.clear()
-        wanted = model or _SAMPLE_MODELS.get(name, "")
-        if wanted in self.model.cards and self.model.name != wanted:
-            self.desk.choose_model(wanted)
+        start = samples.STARTS[name]
+        if start.model in self.model.cards and self.model.name != start.model:
+            self.desk.choose_model(start.model)
         for layer in found:
             self.viewer.add_layer(layer)
+        self.viewer.layers.selection.active = found[0]
         self.desk.images.choose(found[0])
+        if start.invert:
+            self.image.invert.setChecked(True)
+        if start.centre is not None:
+            self.desk.region.suggest(start.centre, start.side)
 
     def show_samples(self, shown: bool) -> None:
         """Offer the samples while there is no image."""
@@ -123,11 +127,11 @@ class SegmentationPanel(QWidget):
         """Choose a model that takes the layer's channels, if none is chosen."""
         if self.model.name:
             return
-        wanted = _SAMPLE_MODELS.get(layer.name, "")
         fitting = [
-            name for name, card in self.model.cards.items()
+            name
+            for name, card in self.model.cards.items()
             if layer.rgb == (card.channels == "rgb")
         ]
-        names = [wanted] if wanted in self.model.cards else [*fitting, *self.model.cards]
+        names = [*fitting, *self.model.cards]
         if names:
             self.desk.choose_model(names[0])

@@ -55,3 +55,14 @@ def plane_index(layer: Image, step: Sequence[int]) -> int:
         for at, size in zip(list(step)[-layer.ndim : -2], shape, strict=True)
     ]
     return int(np.ravel_multi_index(place, shape))
+
+
+def inverted(array: np.ndarray) -> np.ndarray:
+    """Turn bright into dark, within the range of the type (floats: of the values)."""
+    if array.dtype.kind == "b":
+        return ~array
+    if array.dtype.kind in "ui":
+        limits = np.iinfo(array.dtype)
+        return (limits.max - array) if limits.min == 0 else -1 - array
+    finite = array[np.isfinite(array)]
+    return (finite.max() + finite.min() - array) if finite.size else array

@@ -68,6 +68,11 @@ class Pointing:
         priors = self.panel.priors
         priors.edit(edits.with_centres(priors.settings, self.canvas.centres.centres()), dragging)
 
+    def remove_centres(self) -> None:
+        """Remove every centre, and solve without them."""
+        self.canvas.centres.set({})
+        self.on_centres(False)
+
     def on_lost(self) -> None:
         """Go on without centres: their layer was deleted."""
         priors = self.panel.priors

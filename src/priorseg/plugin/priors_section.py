@@ -143,9 +143,7 @@ class PriorsSection(QWidget):
         for key, form in self.forms.items():
             form.native.setVisible(key == name)
             form.set(edits.smoother_values(self.settings, key))
-        self.nested.setChecked(
-            self.classes.ordered or bool(edits.nested_order(self.settings))
-        )
+        self.nested.setChecked(self.classes.ordered or bool(edits.nested_order(self.settings)))
         self._show_cells()
         self._show_details()
 

@@ -117,6 +117,11 @@ class RegionChoice:
             f"{strings.NOT_FOUND} ({message})", WARN, strings.PICK, self.pick
         )
 
+    def suggest(self, centre: tuple[float, float], side: int) -> None:
+        """Take a region that is known to suit the image."""
+        self.mode, self.centre, self.side = PICK, centre, side
+        self.show()
+
     def on_mode(self, mode: str) -> None:
         """React to the user's choice of a mode, or to Pick."""
         if mode == PICK:

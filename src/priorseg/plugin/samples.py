@@ -1,5 +1,6 @@
 """Sample images: two photographs of scikit-image and two phantoms of ours with truth."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,34 @@ from . import strings
 from .layers import colormap
 
 LayerData = tuple[Any, dict[str, Any], str]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Say how a sample is best segmented.
+
+    Parameters
+    ----------
+    model : str
+    centre : (y, x)   of the region of interest; None = as the model suggests
+    side : int        of the region, pixels
+    clicks : (y, x)   star centres that a user would place; empty = the middle of each piece
+    invert : bool     whether its objects are bright on dark, other than in training
+    """
+
+    model: str
+    centre: tuple[float, float] | None = None
+    side: int = 0
+    clicks: tuple[tuple[float, float], ...] = ()
+    invert: bool = False
+
+
+STARTS = {
+    "retina": Start("cup-disc"),
+    "cell": Start("cells", (375, 427), 164, invert=True),
+    "cup_disc_phantom": Start("cup-disc"),
+    "blood_smear_phantom": Start("cells", (336, 334), 204, ((373, 278), (289, 346))),
+}
 
 
 def retina() -> list[LayerData]:
@@ -35,7 +64,9 @@ def blood_smear_phantom() -> list[LayerData]:
 
 def _with_truth(phantom: Any, name: str, labels: dict[int, str]) -> list[LayerData]:
     truth = {
-        "name": f"{name}, {strings.TRUTH}", "visible": False, "colormap": colormap(labels),
+        "name": f"{name}, {strings.TRUTH}",
+        "visible": False,
+        "colormap": colormap(labels),
     }
     return [
         (phantom.image, {"name": name, "rgb": True}, "image"),

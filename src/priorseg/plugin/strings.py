@@ -73,7 +73,7 @@ STATE_DONE = "Done in {ms:.0f} ms · {sweeps} sweeps"
 STATE_PREVIEW = "Preview · {ms:.0f} ms"
 STATE_CANCELLED = "Cancelled: the last result stays"
 STATE_FAILED = "Failed: see below"
-STATE_CLOSED = "Closed"
+STATE_REFUSED = "Not solved: see below"
 
 IMAGE_TITLE, IMAGE = "1  Image", "Image layer"
 TIP_IMAGE = "The image layer that is segmented."
@@ -98,6 +98,8 @@ TIP_PICK = "Then click in the image on the middle of the object."
 PICKING = "Click on the middle of the object (of the optic disc, for a fundus photograph)."
 FOUND = "Disc found at y {y:.0f}, x {x:.0f}. Not there? Press Pick and click on it."
 NOT_FOUND = "The disc was not found. Press Pick and click on it."
+INVERT = "Objects are bright on dark: invert"
+TIP_INVERT = "The models saw dark objects on a bright ground. The layer itself is not changed."
 IMAGE_LOST = "The image layer “{name}” was deleted. Choose another image."
 IMAGE_CHANGED = "The pixels of “{name}” changed. Run again."
 NOT_DISPLAYED = "Show the two image axes (the last two) in 2-D to click in the image."
@@ -119,6 +121,7 @@ CLASSES = "finds {classes}"
 RUN, TIP_RUN = "Run", "Run the network once on the image; the priors then work on its result."
 NEED_IMAGE, NEED_MODEL = "Choose an image first.", "Pick a model first."
 RETRY = "Try again"
+REMOVE_CENTRES = "Remove the centres"
 TRAINED = "Back to trained settings"
 OUTSIDE = "That click was outside the image. Press Pick and try again."
 
@@ -158,10 +161,7 @@ HELP = (
     "pan. Double-click a slider: trained value."
 )
 HELP_BUTTON, TIP_HELP = "?", "Show or hide the keys."
-GREY = (
-    "This model was trained on colour; the image is grey, so its one channel stands for all "
-    "three. Judge the result with care."
-)
+GREY = "Grey image, model trained on colour: judge the result with care."
 
 
 def parameter(name: str) -> str:

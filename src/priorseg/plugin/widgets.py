@@ -33,7 +33,7 @@ def describe(widget: QWidget, name: str, tip: str) -> None:
 def heading(text: str) -> QLabel:
     """Make the title of a section."""
     label = QLabel(f"<b>{text}</b>")
-    label.setContentsMargins(0, 4, 0, 0)
+    label.setContentsMargins(0, 2, 0, 0)
     return label
 
 
