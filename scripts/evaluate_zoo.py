@@ -2,7 +2,8 @@
 
     python scripts/evaluate_zoo.py cells --data ../shared/data --write
 
-With --write the scores go into the card of the bundle; the weights stay as they are.
+With --write the scores and the recipe's texts go into the card of the bundle; the weights stay as
+they are.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from priorseg.decode import Decoded
 from priorseg.metrics import accuracy, confusion, dice, mean_iou
 from priorseg.solver import solve
 from priorseg.training.data import Sample, load_samples
+from priorseg.training.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {
@@ -128,7 +130,9 @@ def main() -> int:
     print(table(scores, counts))
     print(f"seed {segmenter.card.seeds}, sha256 {segmenter.sha256}")
     if options.write:
-        card = dataclasses.replace(segmenter.card, scores=scores)
+        card = dataclasses.replace(
+            RECIPES[options.model].card, seeds=segmenter.card.seeds, scores=scores
+        )
         save_bundle(path, segmenter, card)
         print(f"wrote the scores into {path}; sha256 {load_bundle(path).sha256}")
     return 0

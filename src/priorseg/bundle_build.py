@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from . import priors as _priors  # noqa: F401 - registers the priors
 from .backbones import BACKBONES
-from .bundle_format import BundleError, Entry
+from .bundle_format import BundleError, Entry, plain_value
 from .card import Card
 from .head import VariationalHead
 from .links import SOFTMAX, Link, Ordered
@@ -19,7 +19,6 @@ from .segmenter import Segmenter
 from .spec import parameters, registered
 
 MAX_PARAMETERS = 100_000_000
-MAX_LIST = 64
 _TYPES = {torch.float16: "F16", torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
 _CHECKS = {"check.input", "check.logits", "check.probs"}
 
@@ -135,24 +134,9 @@ def _arguments(constructor: Any, settings: Any, what: str) -> dict[str, Any]:
         raise BundleError(f"{what} lacks the arguments {missing}.")
     for key, value in settings.items():
         limit = 100 * known[key].range.high if known[key].range else 2**20  # type: ignore[union-attr]
-        if not _plain(value, limit):
+        if not plain_value(value, limit):
             raise BundleError(f"{what}: {key} = {str(value)[:80]!r} is out of range.")
     return dict(settings)
-
-
-def _plain(value: Any, limit: float) -> bool:
-    """Say whether a value is text, truth, None, or one or a few numbers within a limit."""
-    if value is None or isinstance(value, bool):
-        return True
-    if isinstance(value, str):
-        return len(value) <= 64
-    if isinstance(value, int | float):
-        return -limit <= value <= limit
-    if isinstance(value, list):
-        return len(value) <= MAX_LIST and all(
-            _plain(part, limit) and not isinstance(part, list) for part in value
-        )
-    return False
 
 
 def _head(description: Mapping[str, Any]) -> VariationalHead:

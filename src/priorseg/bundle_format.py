@@ -21,6 +21,7 @@ VERSION = 1
 MAX_FILE = 512 * 2**20  # bytes
 MAX_HEADER = 4 * 2**20  # bytes
 MAX_TENSORS = 4096
+MAX_LIST = 64  # entries of a list among the settings
 WIDTHS = {"F16": 2, "F32": 4, "F64": 8, "I64": 8}  # bytes of a number
 
 
@@ -179,6 +180,21 @@ def _parse_entry(name: str, value: Any) -> Entry:
     if math.prod(shape) * WIDTHS[dtype] != offsets[1] - offsets[0]:
         raise BundleError(f"Tensor {name!r} of shape {shape} does not fill its place {offsets}.")
     return Entry(dtype, tuple(shape), offsets[0], offsets[1])
+
+
+def plain_value(value: Any, limit: float) -> bool:
+    """Say whether a value is text, truth, None, or one or a few numbers within a limit."""
+    if value is None or isinstance(value, bool):
+        return True
+    if isinstance(value, str):
+        return len(value) <= 64
+    if isinstance(value, int | float):
+        return -limit <= value <= limit
+    if isinstance(value, list):
+        return len(value) <= MAX_LIST and all(
+            plain_value(part, limit) and not isinstance(part, list) for part in value
+        )
+    return False
 
 
 def digest(text: str, table: Mapping[str, Entry], numbers: bytes) -> str:
