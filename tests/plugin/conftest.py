@@ -65,10 +65,13 @@ def warm_kernels() -> None:
     everything = replace(
         session.default_settings(),
         priors=(
-            *session.default_settings().priors, PriorChoice("volume"),
-            PriorChoice("star", {"label": 2}), PriorChoice("convex", {"labels": (1,)}),
+            *session.default_settings().priors,
+            PriorChoice("volume"),
+            PriorChoice("star", {"label": 2}),
+            PriorChoice("convex", {"labels": (1,)}),
         ),
-        volumes={2: 900.0}, centres={2: ((40.0, 48.0),)},
+        volumes={2: 900.0},
+        centres={2: ((40.0, 48.0),)},
     )
     list(session.frames(everything))
     session.plain()
@@ -144,12 +147,11 @@ class Desk:
         canvas = self.viewer.window._qt_viewer.canvas.native
         camera = self.viewer.scene.camera
         image = self.controller.canvas.image
-        world = np.asarray(image.data_to_world((y, x)) if image.ndim == 2
-                           else image.data_to_world((0, y, x))[-2:])
-        shift = (world - np.asarray(camera.center)[-2:]) * camera.zoom
-        return QPoint(
-            round(canvas.width() / 2 + shift[1]), round(canvas.height() / 2 + shift[0])
+        world = np.asarray(
+            image.data_to_world((y, x)) if image.ndim == 2 else image.data_to_world((0, y, x))[-2:]
         )
+        shift = (world - np.asarray(camera.center)[-2:]) * camera.zoom
+        return QPoint(round(canvas.width() / 2 + shift[1]), round(canvas.height() / 2 + shift[0]))
 
     def click(self, y: float, x: float) -> None:
         """Click on a pixel of the image with the mouse."""
@@ -181,8 +183,12 @@ class Desk:
 
         left = Qt.MouseButton.LeftButton
         event = QMouseEvent(
-            QEvent.Type.MouseMove, QPointF(place), QPointF(canvas.mapToGlobal(place)),
-            left, left, Qt.KeyboardModifier.NoModifier,
+            QEvent.Type.MouseMove,
+            QPointF(place),
+            QPointF(canvas.mapToGlobal(place)),
+            left,
+            left,
+            Qt.KeyboardModifier.NoModifier,
         )
         QApplication.sendEvent(canvas, event)
 

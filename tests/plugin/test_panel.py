@@ -12,9 +12,7 @@ from priorseg.plugin import edits
 def solved(segmenter: Any, image: np.ndarray, chosen: list[Any], sweeps: int, **scene: Any):
     """Solve the same problem without session, worker or window."""
     logits = segmenter.logits(image, progress=lambda *_: None)
-    solution = solve(
-        logits, chosen, Scene(**scene), sweeps=sweeps, link=segmenter.head.link
-    )
+    solution = solve(logits, chosen, Scene(**scene), sweeps=sweeps, link=segmenter.head.link)
     return solution.decode().labels[0].numpy()
 
 
@@ -27,9 +25,7 @@ def test_run_shows_the_labels_of_the_trained_settings(desk, networks) -> None:
     image = desk.open()
     frame = desk.run()
     shown = desk.layer("labels")
-    expected = solved(
-        networks["blobs"], image.data, [priors.ThresholdDynamics(0.5, 1.0)], 5
-    )
+    expected = solved(networks["blobs"], image.data, [priors.ThresholdDynamics(0.5, 1.0)], 5)
     assert (shown.data == expected).all()
     assert (frame.labels == expected).all()
     assert shown.data.dtype == np.uint8
@@ -250,3 +246,34 @@ def test_a_double_click_brings_the_trained_value_back(desk) -> None:
     QTest.mouseDClick(row.bar, Qt.MouseButton.LeftButton)
     assert row.value == 0.5
     assert (desk.calm().labels == before.labels).all()
+
+
+def test_every_control_has_a_name_and_a_tooltip_and_tab_follows_the_eye(desk) -> None:
+    from qtpy import QtWidgets as Qt
+
+    desk.open()
+    desk.run()
+    kinds = (Qt.QAbstractButton, Qt.QComboBox, Qt.QAbstractSlider, Qt.QAbstractSpinBox)
+    panel = desk.panel
+    controls = [
+        control
+        for kind in (*kinds, Qt.QLineEdit)
+        for control in panel.findChildren(kind)
+        if control.isVisible()
+        and not control.objectName().startswith("qt_")
+        and not isinstance(control, Qt.QScrollBar)
+    ]
+    assert len(controls) > 25
+    for control in controls:
+        assert control.toolTip(), control
+        assert control.accessibleName(), control
+    chain, place = [], panel.priors.smoother
+    for _ in range(60):
+        chain.append(place)
+        place = place.nextInFocusChain()
+    wanted = [panel.priors.forms["threshold_dynamics"].rows["weight"].bar,
+              panel.priors.table.row(1), panel.priors.table.cell("convex", 2),
+              panel.priors.details.target.bar, panel.priors.details.radii_field]  # fmt: skip
+    assert [chain.index(control) for control in wanted] == sorted(map(chain.index, wanted))
+    assert panel.width() <= 340
+    assert panel.sizeHint().height() <= 900

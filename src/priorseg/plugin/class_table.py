@@ -47,6 +47,14 @@ class ClassTable(QWidget):
         """Give the button that selects a class."""
         return self._rows[label]
 
+    def controls(self) -> list[QPushButton]:
+        """Give the buttons, row by row."""
+        return [
+            button
+            for label, row in self._rows.items()
+            for button in (row, *(self._cells[kind, label] for kind in KINDS))
+        ]
+
     def set_classes(self, names: Mapping[int, str]) -> None:
         """Make a row for each class; the first is selected."""
         while self._grid.count():

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QSizePolicy, QWidget
 from ..spec import Range
 from . import strings
 from .forms import NAME_WIDTH, RangeRow
-from .widgets import button, column, describe, row, wrapped
+from .widgets import Wrapped, button, column, describe, row
 
 Points = tuple[tuple[float, float], ...]
 
@@ -48,11 +48,18 @@ class ClassDetails(QWidget):
         layout = column(self)
         self.target = RangeRow("volume", Range(1, 2, log=True, unit="px"), 1, decimals=0)
         self.target.moved.connect(self.volume.emit)
-        self._share = wrapped()
+        self._share = Wrapped()
         layout.addWidget(self.target.native)
         layout.addWidget(self._share)
         layout.addLayout(self._centre_row())
         layout.addLayout(self._radii_row())
+
+    def controls(self) -> list[QWidget]:
+        """Give the controls, from top to bottom."""
+        return [
+            self.target.bar, self.target.field, self.place_button, self.clear_button,
+            self.radii_field, self.circles_button,
+        ]  # fmt: skip
 
     def _centre_row(self):
         title = QLabel(strings.CENTRE)

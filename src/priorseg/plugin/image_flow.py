@@ -140,9 +140,7 @@ class ImageFlow:
             self.panel.image.notice.say(str(error), BAD)
             return
         self.panel.image.notice.clear()
-        self.panel.image.show_info(
-            self.desk.session.info, plane, grey=not self.canvas.image.rgb
-        )
+        self.panel.image.show_info(self.desk.session.info, plane, grey=not self.canvas.image.rgb)
         self.desk.forget_result(keep_marks=True)
         if had_result and self.panel.live.live_box.isChecked():
             self.desk.run()

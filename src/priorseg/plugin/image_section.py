@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QSpinBox, QWidget
 
 from . import strings
-from .widgets import Notice, button, column, combo, describe, heading, row, wrapped
+from .widgets import Notice, Wrapped, button, column, combo, describe, heading, row
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -33,7 +33,7 @@ class ImageSection(QWidget):
         super().__init__()
         self.box = combo(strings.IMAGE, strings.TIP_IMAGE)
         self.box.activated.connect(lambda index: self.chosen.emit(self.box.itemData(index)))
-        self.info = wrapped(strings.NO_IMAGE)
+        self.info = Wrapped(strings.NO_IMAGE)
         self.notice = Notice()
         self._regions = QWidget()
         layout = column(self)

@@ -11,13 +11,13 @@ from .widgets import (
     OK,
     SYMBOLS,
     TINTS,
+    Wrapped,
     button,
     column,
     combo,
     describe,
     heading,
     row,
-    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class LiveSection(QWidget):
         self.hold.released.connect(lambda: self.held.emit(False))
         self.view = combo(strings.VIEW, strings.TIP_VIEW)
         self.view.activated.connect(self._on_view)
-        self.certificates = wrapped()
+        self.certificates = Wrapped()
         self.certificates.setTextFormat(Qt.TextFormat.RichText)
         layout = column(self)
         layout.addWidget(heading(strings.LIVE_TITLE))

@@ -16,8 +16,6 @@ from .pixels import OURS
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-CENTRE_PX = 18  # on the screen
-
 Centres = dict[int, tuple[tuple[float, float], ...]]
 
 
@@ -39,6 +37,7 @@ class CentreLayer:
         self.viewer = viewer
         self.image: Layer | None = None
         self.layer: Points | None = None
+        self.size = 14.0  # of a centre, pixels of the image
         self._last: Centres = {}
         self._label = 1
         self._quiet = False
@@ -128,7 +127,7 @@ class CentreLayer:
         layer = Points(
             np.empty((0, 2)),
             name=strings.LAYERS["centres"],
-            size=14,
+            size=self.size,
             symbol="cross",
             border_color="white",
             border_width=0.12,
@@ -137,7 +136,6 @@ class CentreLayer:
             ndim=2,
             **placement(self.image),
         )
-        layer.canvas_size_limits = (CENTRE_PX, CENTRE_PX)  # the same size at every zoom
         self.viewer.add_layer(layer)
         layer.events.data.connect(self._on_data)
         layer.events.set_data.connect(self._on_drawn)

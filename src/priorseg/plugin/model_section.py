@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from . import strings
-from .widgets import Notice, button, column, combo, heading, row, wrapped
+from .widgets import Notice, Wrapped, button, column, combo, heading, row
 
 if TYPE_CHECKING:
     from ..card import Card
@@ -30,7 +30,7 @@ class ModelSection(QWidget):
             self.box.addItem(card.title or name, name)
         self.box.setCurrentIndex(-1)
         self.box.activated.connect(lambda _: self.chosen.emit(self.name))
-        self.info = wrapped(strings.PICK_MODEL if models else strings.NO_MODELS)
+        self.info = Wrapped(strings.PICK_MODEL if models else strings.NO_MODELS)
         self.run_button = button(strings.RUN, strings.TIP_RUN)
         self.run_button.clicked.connect(self.run)
         self.notice = Notice()

@@ -14,7 +14,7 @@ from .keys import HeldKey, bind
 from .live_section import LiveSection
 from .model_section import ModelSection
 from .priors_section import PriorsSection
-from .widgets import BAD, StatusStrip, button, column, row, wrapped
+from .widgets import BAD, StatusStrip, Wrapped, button, column, row
 
 if TYPE_CHECKING:
     import napari
@@ -44,7 +44,10 @@ class SegmentationPanel(QWidget):
         self._bind_keys()
         desk = self.desk
         self.destroyed.connect(lambda *_: desk.close())
-        QTimer.singleShot(0, self.desk.images.on_listed)
+        self._first_look = QTimer(self)  # ends with the panel, other than a single shot
+        self._first_look.setSingleShot(True)
+        self._first_look.timeout.connect(desk.images.on_listed)
+        self._first_look.start(0)
 
     def _make_samples(self) -> QWidget:
         holder = QWidget()
@@ -56,7 +59,7 @@ class SegmentationPanel(QWidget):
         return holder
 
     def _make_strip(self) -> QWidget:
-        strip, self.help = QWidget(), wrapped(strings.HELP)
+        strip, self.help = QWidget(), Wrapped(strings.HELP)
         shown = button(strings.HELP_BUTTON, strings.TIP_HELP, checkable=True)
         shown.setFixedSize(24, 24)
         shown.toggled.connect(self.help.setVisible)
@@ -128,9 +131,7 @@ class SegmentationPanel(QWidget):
         if self.model.name:
             return
         fitting = [
-            name
-            for name, card in self.model.cards.items()
-            if layer.rgb == (card.channels == "rgb")
+            name for name, card in self.model.cards.items() if layer.rgb == (card.channels == "rgb")
         ]
         names = [*fitting, *self.model.cards]
         if names:

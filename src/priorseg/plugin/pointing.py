@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from .controller import Controller
 
 
+REGION_PER_CENTRE = 25.0  # side of the region over the size of a centre in it
+
+
 class Pointing:
     """Connect the marks on the canvas with the settings.
 
@@ -42,6 +45,8 @@ class Pointing:
             self.disarm()
             return
         self.canvas.picker.disarm()
+        sides = [part.stop - part.start for part in self.desk.session.region]
+        centres.size = max(3.0, min(sides) / REGION_PER_CENTRE)
         centres.arm(label)
         priors.set_armed(label)
         name = self.desk.classes.names[label]

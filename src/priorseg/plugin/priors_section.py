@@ -1,6 +1,7 @@
 """Section 3 of the panel: which shape priors are on, per class, and how strong."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -12,7 +13,7 @@ from . import edits, strings
 from .class_table import ClassTable
 from .details import ClassDetails
 from .forms import PriorForm
-from .widgets import Notice, column, combo, describe, heading, wrapped
+from .widgets import Notice, Wrapped, column, combo, describe, heading
 
 if TYPE_CHECKING:
     from ..session import Frame
@@ -40,7 +41,7 @@ class PriorsSection(QWidget):
         self._network: dict[int, int] = {}
         self._frame: Frame | None = None
         self._armed = 0
-        self._empty = wrapped(strings.PRIORS_WAIT)
+        self._empty = Wrapped(strings.PRIORS_WAIT)
         self._body = QWidget()
         self.notice = Notice()
         layout = column(self)
@@ -93,6 +94,7 @@ class PriorsSection(QWidget):
             self.nested.setText(f"{text} ({strings.NESTED_FIXED})" if classes.ordered else text)
             self.nested.setEnabled(not classes.ordered)
             describe(self.nested, text, strings.TIP_NESTED)
+        self._order_tabs()
         self._empty.hide()
         self._body.show()
         self.notice.clear()
@@ -112,6 +114,14 @@ class PriorsSection(QWidget):
         for form in self.forms.values():
             layout.addWidget(form.native)
             form.moved.connect(self._on_form)
+
+    def _order_tabs(self) -> None:
+        """Let Tab follow the eye: widgets made for a model would come last."""
+        rows = [row for form in self.forms.values() for row in form.rows.values()]
+        chain = [self.smoother, *(part for row in rows for part in (row.bar, row.field))]
+        chain += [*self.table.controls(), *self.details.controls(), self.nested]
+        for before, after in pairwise(chain):
+            self.setTabOrder(before, after)
 
     def set_settings(self, settings: Settings) -> None:
         """Show other settings without announcing them."""

@@ -37,7 +37,7 @@ STARTS = {
     "retina": Start("cup-disc"),
     "cell": Start("cells", (375, 427), 164, invert=True),
     "cup_disc_phantom": Start("cup-disc"),
-    "blood_smear_phantom": Start("cells", (336, 334), 204, ((373, 278), (289, 346))),
+    "blood_smear_phantom": Start("cells", (336, 329), 214, ((373, 278), (289, 346))),
 }
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
@@ -37,13 +37,32 @@ def heading(text: str) -> QLabel:
     return label
 
 
-def wrapped(text: str = "") -> QLabel:
-    """Make a label whose text may take several lines and can be copied."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label
+class Wrapped(QLabel):
+    """A text over several lines that is exactly as high as it must be at its width.
+
+    Qt's own label guesses a width before it has one, so that a column of them asks for a
+    scroll bar although all would fit.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Give the height for the present width."""
+        return QSize(0, self.heightForWidth(max(self.width(), 1)))
+
+    def minimumSizeHint(self) -> QSize:
+        """See `sizeHint`."""
+        return self.sizeHint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Ask for another height at another width."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self.updateGeometry()
 
 
 def combo(name: str, tip: str) -> QComboBox:
@@ -96,7 +115,7 @@ class Notice(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("notice")
-        self._text = wrapped()
+        self._text = Wrapped()
         self._button = button("", "")
         self._act: Callable[[], object] | None = None
         self._button.clicked.connect(self._on_clicked)
