@@ -16,8 +16,11 @@ from PIL import Image
 
 import priorseg.bundle
 from priorseg import Scene, VariationalHead, priors
+from priorseg.card import Card
 from priorseg.cli import demo, main, request, segment
+from priorseg.cli.region import choose_region
 from priorseg.decode import Decoded
+from priorseg.phantoms import cup_disc
 
 
 @dataclass
@@ -26,6 +29,7 @@ class BrightIsObject:
 
     head: Any = field(default_factory=lambda: VariationalHead([priors.TotalVariation(0.01)]))
     labels: dict[int, str] = field(default_factory=lambda: {0: "background", 1: "object"})
+    card: Card = field(default_factory=lambda: Card("bright"))
 
     def segment(
         self, image: Any, *, scene: Scene, plain: bool = False, object_px: float | None = None
@@ -98,6 +102,27 @@ def test_a_centre_brings_a_star_certificate(folder: Path) -> None:
     assert found["violations"] == 0
 
 
+def test_a_region_is_segmented_alone_and_put_back_in_place(folder: Path) -> None:
+    assert run("square.png", "--region", "8,10,6", "--centre", "1:8,10") == 0
+    found = np.argwhere(np.asarray(Image.open("out/square_labels.png")))
+    assert (found.min(0).tolist(), found.max(0).tolist()) == ([6, 8], [11, 13])
+    assert certificate()["planes"][0]["region"] == {"rows": [6, 12], "columns": [8, 14]}
+
+
+def test_a_centre_outside_the_region_is_refused(folder: Path, capsys: Any) -> None:
+    assert run("square.png", "--region", "8,10,6", "--centre", "1:19,10") == 1
+    assert "lies outside the region: rows 6 to 11, columns 8 to 13" in capsys.readouterr().err
+
+
+def test_a_disc_model_looks_about_the_disc() -> None:
+    phantom = cup_disc(512, seed=1, centre=(200.0, 300.0))
+    frame = np.pad(phantom.image, ((150, 150), (150, 150), (0, 0)))
+    rows, columns = choose_region(frame, "auto", Card("discs", roi="disc"))
+    assert rows.start < 350 < rows.stop
+    assert columns.start < 450 < columns.stop
+    assert choose_region(frame, "whole", Card("discs", roi="disc"))[0] == slice(0, 812)
+
+
 def test_plain_leaves_the_priors_out(folder: Path) -> None:
     assert run("square.png", "--plain") == 0
     assert certificate()["planes"][0]["certificates"] == {}
@@ -118,6 +143,7 @@ def test_two_files_of_one_name_do_not_overwrite_each_other(folder: Path, capsys:
         (["--prior", "star(1)"], "--prior 'star(1)' must look like"),
         (["--prior", "stars"], "There is no prior 'stars'"),
         (["--plain", "--volume", "1=5"], "--plain leaves out all priors"),
+        (["--region", "1,2"], "--region '1,2' must be auto, whole or like 650,240,400"),
         (["--spacing", "1", "2", "3"], "--spacing takes one or two lengths"),
     ],
 )

@@ -29,6 +29,8 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--format", choices=("png", "tiff"), default="png", help="of the labels; stacks are TIFF")
     add("--axes", help="names of the image's axes, for example ZYX or YXC")
     add("--spacing", nargs="+", type=float, metavar="EDGE", help="pixel edge: one, or Y and X")
+    text = "auto (about the optic disc for models of it), whole, or centre and side of a square"
+    add("--region", default="auto", metavar="Y,X,SIDE", help=text)
     text = "diameter of the objects in the image in pixels, for frames with many of them"
     add("--object-px", type=float, metavar="PIXELS", help=text)
     add("--device", default="cpu", help="where the network runs: cpu, cuda, mps")

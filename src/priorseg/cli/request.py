@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..session.settings import PriorChoice
+from .region import Region
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -132,12 +133,14 @@ def _target(prior: object) -> tuple[object, object]:
     return type(prior), getattr(prior, "label", None)
 
 
-def make_scene(request: Request, spacing: tuple[float, float], segmenter: "Segmenter") -> "Scene":
-    """Put together what is known about an image besides its pixels.
+def make_scene(
+    request: Request, spacing: tuple[float, float], region: Region, segmenter: "Segmenter"
+) -> "Scene":
+    """Put together what is known about a region besides its pixels.
 
     Raises
     ------
-    ValueError  if a label does not exist in the model.
+    ValueError  if a label does not exist in the model, or a centre lies outside the region.
     """
     import torch
 
@@ -147,9 +150,23 @@ def make_scene(request: Request, spacing: tuple[float, float], segmenter: "Segme
         if label not in segmenter.labels:
             known = ", ".join(f"{key} {name}" for key, name in segmenter.labels.items())
             raise ValueError(f"label {label} does not exist; the model has {known}.")
+    rows, columns = region
+    centres = {}
+    for label, points in request.centres.items():
+        local = [(y - rows.start, x - columns.start) for y, x in points]
+        if not all(
+            -0.5 <= at < part.stop - part.start - 0.5
+            for point in local
+            for at, part in zip(point, region, strict=True)
+        ):
+            raise ValueError(
+                f"a centre of label {label} lies outside the region: rows {rows.start} to "
+                f"{rows.stop - 1}, columns {columns.start} to {columns.stop - 1}."
+            )
+        centres[label] = torch.tensor(local)
     return Scene(
         spacing=spacing,
-        centres={label: torch.tensor(points) for label, points in request.centres.items()},
+        centres=centres,
         volumes=_volume_row(request.volumes, segmenter.head.link, len(segmenter.labels)),
     )
 

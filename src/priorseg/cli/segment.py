@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..io import read_image, write_labels
+from .region import Region, choose_region, parse_region
 from .request import Request, make_scene, parse, with_priors
 
 if TYPE_CHECKING:
@@ -43,10 +44,14 @@ def write_stack(path: Path, labels: NDArray[Any]) -> None:
         part.unlink(missing_ok=True)
 
 
-def report(decoded: "Decoded", names: Mapping[int, str]) -> dict[str, Any]:
-    """Give pixel counts and certificates as plain values."""
+def report(decoded: "Decoded", region: Region, names: Mapping[int, str]) -> dict[str, Any]:
+    """Give the region, its pixel counts and the certificates as plain values."""
     labels = decoded.labels[0].cpu().numpy()
     return {
+        "region": {
+            axis: [part.start, part.stop]
+            for axis, part in zip(("rows", "columns"), region, strict=True)
+        },
         "pixels": {name: int((labels == label).sum()) for label, name in names.items()},
         "certificates": {name: asdict(c) for name, c in decoded.certificates.items()},
     }
@@ -64,6 +69,7 @@ class _Job:
     axes: str | None
     spacing: tuple[float, float] | None
     object_px: float | None
+    region: tuple[float, float, int] | str
 
 
 def segment_file(path: Path, job: _Job) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
@@ -79,16 +85,18 @@ def segment_file(path: Path, job: _Job) -> tuple[NDArray[np.int64], list[dict[st
     stored = read_image(path)
     axes, spacing = job.axes or stored.axes, job.spacing or stored.spacing
     info = describe(stored.array, axes=axes, spacing=spacing, name=path.name)
-    scene = make_scene(job.request, info.spacing, job.segmenter)
-    planes, reports = [], []
+    labels = np.zeros((info.planes, *info.shape), np.int64)
+    reports = []
     for index in range(info.planes):
         plane = take_plane(stored.array, info, index)
+        region = choose_region(plane, job.region, job.segmenter.card)
+        scene = make_scene(job.request, info.spacing, region, job.segmenter)
         decoded = job.segmenter.segment(
-            plane, scene=scene, plain=job.request.plain, object_px=job.object_px
+            plane[region], scene=scene, plain=job.request.plain, object_px=job.object_px
         )
-        planes.append(decoded.labels[0].cpu().numpy())
-        reports.append(report(decoded, job.segmenter.labels))
-    return (planes[0] if info.planes == 1 else np.stack(planes)), reports
+        labels[index][region] = decoded.labels[0].cpu().numpy()
+        reports.append(report(decoded, region, job.segmenter.labels))
+    return (labels[0] if info.planes == 1 else labels), reports
 
 
 def _finish(path: Path, job: _Job) -> Path:
@@ -110,6 +118,7 @@ def _prepare(arguments: argparse.Namespace) -> _Job:
     from ..bundle import load_bundle
 
     request = parse(arguments)
+    region = parse_region(arguments.region)
     if arguments.spacing and len(arguments.spacing) > 2:
         raise ValueError(f"--spacing takes one or two lengths, got {arguments.spacing}.")
     edges = tuple((arguments.spacing * 2)[-2:]) if arguments.spacing else None
@@ -125,6 +134,7 @@ def _prepare(arguments: argparse.Namespace) -> _Job:
         axes=arguments.axes,
         spacing=edges,
         object_px=arguments.object_px,
+        region=region,
     )
 
 
