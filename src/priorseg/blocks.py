@@ -17,6 +17,8 @@ from .solution import Solution
 
 def named(priors: Sequence[Prior]) -> dict[str, Prior]:
     """Name each prior, in the order of their blocks; twins are told apart by label or number."""
+    if isinstance(priors, Prior) or not all(isinstance(prior, Prior) for prior in priors):
+        raise ValueError(f"priors must be a list of priors such as [Volume()], got {priors}.")
     count = Counter(prior.name for prior in priors)
     found: dict[str, Prior] = {}
     for place, prior in enumerate(priors):
@@ -61,9 +63,12 @@ def _same(old: Scene, new: Scene, names: Sequence[str]) -> bool:
     def equal(a: Any, b: Any) -> bool:
         if isinstance(a, Mapping):
             return a.keys() == b.keys() and all(equal(a[k], b[k]) for k in a)
-        if isinstance(a, Tensor) and isinstance(b, Tensor):
-            return a.shape == b.shape and bool(torch.equal(a, b.to(a)))
-        return bool(a is b) or (not isinstance(a, Tensor) and bool(a == b))
+        if a is None or b is None or isinstance(a, tuple):
+            return bool(a == b)
+        one, two = torch.as_tensor(a), torch.as_tensor(b)
+        return one.shape == two.shape and bool(
+            torch.allclose(one.double(), two.to(one.device).double(), 0, 0, equal_nan=True)
+        )
 
     return all(equal(getattr(old, name), getattr(new, name)) for name in names)
 
@@ -86,7 +91,10 @@ def _warm_duals(
         if type(old) is type(twin) and getattr(old, "label", None) == getattr(twin, "label", None):
             reads = ("extents", *old.reads)
             if _same(warm.scene, scene, reads):
-                kept[name] = tuple(part.to(device=like.device) for part in dual)
+                kept[name] = tuple(
+                    part.detach().to(like) if part.ndim > 2 else part.detach().to(like.device)
+                    for part in dual
+                )
     return kept
 
 
@@ -109,13 +117,19 @@ class Blocks:
         }
         kept = _warm_duals(warm, priors, self.scene, logits)
         self.scaled = logits / temperature
-        self.u = link.probs(self.scaled) if warm is None else warm.probs.to(logits)
+        warm = warm if priors else None
+        self.u = link.probs(self.scaled) if warm is None else warm.probs.detach().to(logits)
         self.duals, self.fields = {}, {}
         for name, prior in priors.items():
             prep = self.preps[name]
             self.duals[name] = kept.get(name) or prior.start(self.u, prep)
             if warm is not None and (kept.get(name) or not self.duals[name]):
                 self.fields[name] = prior.field(self.u, self.duals[name], prep)
+
+    def settle(self) -> None:
+        """Give u and logits that belong together before any sweep."""
+        self.scaled = self.height("") / self.temperature
+        self.u = self.link.probs(self.scaled)
 
     def height(self, name: str) -> Tensor:
         """Subtract the fields of all other priors from the logits."""
@@ -192,20 +206,26 @@ def _resolve(link: Link, priors: Iterable[Prior], logits: Tensor) -> Link:
 def begin(
     logits: Tensor,
     priors: Sequence[Prior],
-    scene: Scene,
+    scene: Scene | None,
     temperature: float | Tensor,
     link: str | Link,
     warm: Solution | None,
 ) -> Blocks:
     """Check what a solve is given and prepare its state; see `priorseg.iterate`."""
+    if not isinstance(logits, Tensor):
+        raise ValueError(f"logits must be a torch tensor (B, K, *S), got {type(logits)}.")
     named_priors = named(priors)
     link = _resolve(as_link(link), named_priors.values(), logits)
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
+    scene = scene or Scene(spacing=(1.0,) * (logits.ndim - 2))
     scale = torch.as_tensor(
         temperature,
         dtype=torch.float64 if logits.dtype == torch.float64 else torch.float32,
         device=logits.device,
     )
+    if scale.numel() != 1:
+        raise ValueError(f"temperature must be one number, got {tuple(scale.shape)}.")
+    scale = scale.reshape(())
     _check(logits, scene, scale.detach(), link)
     return Blocks(logits, named_priors, scene, scale, link, warm)

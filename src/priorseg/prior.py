@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -99,8 +100,12 @@ class Prior(nn.Module):
     def gap(
         self, u: Tensor, dual: Dual, prep: Any, temperature: Tensor, *, height: Tensor
     ) -> Tensor:
-        """Bound the suboptimality of this prior's block, per pixel, (B,); 0 for exact blocks."""
+        """Bound what this prior's block still misses, per pixel, (B,); 0 for exact blocks."""
         return u.new_zeros(u.shape[0])
+
+    def pick(self, prep: Any, sample: int) -> Any:
+        """Give what `prepare` built for one sample alone."""
+        return prep
 
     def project(self, u: Tensor, prep: Any) -> Tensor:
         """Move u towards the prior's set, (B, K, *S); most priors leave it unchanged."""
@@ -127,6 +132,32 @@ class Prior(nn.Module):
     def settings(self) -> dict[str, Any]:
         """Give the constructor arguments that rebuild this prior, as plain values."""
         raise NotImplementedError
+
+
+def whole_numbers(values: Any, name: str) -> tuple[int, ...]:
+    """Read one or several whole numbers.
+
+    Raises
+    ------
+    ValueError  if one of them is not whole.
+    """
+    listed = [values] if np.ndim(values) == 0 else list(values)
+    if any(int(value) != value for value in listed):
+        raise ValueError(f"{name} must be whole numbers, got {values}.")
+    return tuple(int(value) for value in listed)
+
+
+def as_floats(values: Any, name: str) -> Tensor:
+    """Read numbers from a tensor, an array or nested lists, as float64.
+
+    Raises
+    ------
+    ValueError  if they are no numbers or the rows differ in length.
+    """
+    try:
+        return torch.as_tensor(values).to(torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be numbers in rows of equal length: {error}.") from error
 
 
 def log_parameter(value: float, name: str) -> nn.Parameter:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """Hold what is known besides the logits; data only.
 
@@ -36,6 +36,10 @@ class Scene:
     extents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "spacing", tuple(float(edge) for edge in self.spacing))
+        except TypeError as error:
+            raise ValueError(f"spacing {self.spacing} must be a tuple of lengths.") from error
         if not self.spacing or any(not math.isfinite(s) or s <= 0 for s in self.spacing):
             raise ValueError(
                 f"spacing {self.spacing} must hold one finite length > 0 per axis, "

@@ -22,7 +22,7 @@ class Solution:
     logits : (B, K, *S)   regularised, divided by the temperature; ``link(logits)`` is `probs`
     probs : (B, K, *S)
     duals : mapping       prior name -> its dual
-    residual : (B,)       max |change of u| in the last sweep, per sample
+    residual : (B,)       max |change of u| in the last sweep, per sample; inf before any sweep
     sweeps : int          sweeps done since the cold or warm start
     scene, priors, preps, link, temperature   what was solved
     """

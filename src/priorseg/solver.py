@@ -1,6 +1,8 @@
 """The only loop: alternate the priors' blocks, one probability update after each."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,10 +16,17 @@ from .solution import Solution
 __all__ = ["Solution", "iterate", "solve"]
 
 
+def _full_precision(logits: Tensor) -> AbstractContextManager[Any]:
+    """Switch autocast off where the logits live."""
+    return torch.autocast(
+        logits.device.type if isinstance(logits, Tensor) else "cpu", enabled=False
+    )
+
+
 def iterate(
     logits: Tensor,
     priors: Sequence[Prior],
-    scene: Scene,
+    scene: Scene | None = None,
     *,
     temperature: float | Tensor = 1.0,
     link: str | Link = "softmax",
@@ -29,7 +38,7 @@ def iterate(
     ----------
     logits : (B, K, *S)    floating point, finite; half precision is solved in float32
     priors : list          any of `priorseg.priors`, in any order; "off" means not in the list
-    scene : Scene
+    scene : Scene          None = unit spacing, nothing else known
     temperature : float    the entropy's weight (epsilon), > 0
     link : str or Link     'softmax' for exclusive classes, 'ordered' for nested objects
     warm : Solution        go on from here: u and those duals that still apply
@@ -40,12 +49,12 @@ def iterate(
 
     Source: docs/maths; Gauss-Seidel over the priors, each block as exact as its prior can.
     """
-    with torch.autocast(logits.device.type, enabled=False):
+    with _full_precision(logits):
         state = begin(logits, priors, scene, temperature, link, warm)
     sweeps = 0
     while True:
         before = state.u
-        with torch.autocast(logits.device.type, enabled=False):
+        with _full_precision(logits):
             if state.priors:
                 state.sweep()
         sweeps += 1
@@ -56,7 +65,7 @@ def iterate(
 def solve(
     logits: Tensor,
     priors: Sequence[Prior],
-    scene: Scene,
+    scene: Scene | None = None,
     *,
     sweeps: int = 50,
     tol: float = 0.0,
@@ -77,11 +86,13 @@ def solve(
     -------
     Solution   with no priors ``probs`` is bit-equal to the plain link of ``logits / temperature``
     """
-    if sweeps < 0 or tol < 0:
-        raise ValueError(f"sweeps and tol must be >= 0, got {sweeps} and {tol}.")
-    with torch.autocast(logits.device.type, enabled=False):
+    if int(sweeps) != sweeps or sweeps < 0 or not tol >= 0:
+        raise ValueError(f"sweeps and tol must be >= 0, sweeps whole; got {sweeps} and {tol}.")
+    with _full_precision(logits):
         state = begin(logits, priors, scene, temperature, link, warm)
-        residual = state.u.new_zeros(state.u.shape[0])
+        if sweeps == 0:
+            state.settle()
+        residual = state.u.new_full((len(state.u),), torch.inf if state.priors else 0.0)
         done = 0
         active = torch.ones_like(residual, dtype=torch.bool)
         while done < sweeps and state.priors and (tol == 0 or bool(active.any())):

@@ -9,6 +9,7 @@ TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-11}  # volume error over max
 COARSE = 1e-4  # tolerance at the temperatures on the way down
 ITERATIONS = 100
 LEAST = 1e-3  # volumes nearer than this to 0 or N pixels count as 0 and N
+FLAT = 1e-6  # pixels of softness below which a volume does not determine its shift
 PATIENCE = 20  # iterations without progress after which rounding is the limit
 
 
@@ -60,6 +61,16 @@ def _pins(targets: Tensor, pixels: int) -> Tensor:
     """Mark volumes that no finite q attains: −1 for 0, +1 for all pixels, (B, K)."""
     filled = targets.nan_to_num(nan=0.5 * pixels)
     return (filled > pixels - LEAST).double() - (filled < LEAST).double()
+
+
+def _determined(grad: Tensor, hessian: Tensor, wanted: Tensor, floor: Tensor) -> Tensor:
+    """Solve H y = grad where H exceeds a floor, and 0 on plateaus, which determine no q, (B, K)."""
+    pair = wanted.unsqueeze(1) & wanted.unsqueeze(2)
+    values, vectors = torch.linalg.eigh(torch.where(pair, hessian, torch.zeros_like(hessian)))
+    inverse = torch.where(values > floor, 1 / values.clamp_min(floor), torch.zeros_like(values))
+    inside = torch.where(wanted, grad, torch.zeros_like(grad)).unsqueeze(2)
+    y: Tensor = vectors @ (inverse.unsqueeze(2) * (vectors.transpose(1, 2) @ inside))
+    return y.squeeze(2)
 
 
 class _Problem:
@@ -207,7 +218,7 @@ class VolumeDual(torch.autograd.Function):
         u = _probs(flat, q, temperature, ctx.ordered)
         _, hessian = _moments(u, temperature, ctx.ordered)
         wanted = _unknowns(targets, ctx.ordered) & (_pins(targets, flat.shape[2]) == 0)
-        y = _direction(grads[0].double(), hessian, wanted)
+        y = _determined(grads[0].double(), hessian, wanted, FLAT / temperature.double())
         shift = y.to(u.dtype).unsqueeze(2)
         spread = u * (1 - u) * shift if ctx.ordered else u * (shift - (u * shift).sum(1, True))
         spread = spread / temperature

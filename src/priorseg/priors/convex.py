@@ -17,7 +17,7 @@ from ..geometry import (
 )
 from ..kernels.discs import active_set
 from ..links import SOFTMAX, Link
-from ..prior import Certificate, Prior, check_labels, relabel
+from ..prior import Certificate, Prior, check_labels, relabel, whole_numbers
 from ..scene import Scene
 from ..spec import Range, register
 
@@ -54,7 +54,8 @@ class Convex(Prior):
     """Make objects convex.
 
     In the sweeps, pixels whose disc lies more than half in the object are drawn in (the gradient
-    passes straight through). On the label map every 8-connected component becomes its digital
+    passes straight through); this helps the other priors but leaves shallow dents in the
+    probabilities. On the label map every 8-connected component becomes its digital
     hull, exactly. Under nested labels an object is the label with everything inside it. 2-D only.
 
     Parameters
@@ -81,8 +82,8 @@ class Convex(Prior):
         single: bool = False,
     ) -> None:
         super().__init__()
-        self.labels = (int(labels),) if isinstance(labels, int) else tuple(map(int, labels))
-        self.radii = (int(radii),) if isinstance(radii, int) else tuple(map(int, radii))
+        self.labels = whole_numbers(labels, "labels")
+        self.radii = whole_numbers(radii, "radii")
         self.single = bool(single)
         if not self.labels or len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels must name one or more different labels, got {labels}.")
@@ -172,12 +173,13 @@ def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], li
     member = torch.zeros(u.shape[1], dtype=torch.bool, device=u.device)
     member[list(channels)] = True
     member = member.view(1, -1, 1, 1)
-    tiny = torch.finfo(u.dtype).tiny
     whole, lifted = whole.unsqueeze(1), lifted.unsqueeze(1)
+    moved = lifted != whole
+    known = moved & (whole > torch.finfo(u.dtype).tiny ** 0.5)
     even = torch.full_like(u, 1 / len(channels))  # where all parts have underflowed
-    inner = lifted * torch.where(whole > tiny, u / whole.clamp_min(tiny), even)
-    outer = (1 - lifted) * u / (1 - whole).clamp_min(tiny)
-    return torch.where(lifted != whole, torch.where(member, inner, outer), u)
+    inner = lifted * torch.where(known, u / torch.where(known, whole, 1), even)
+    outer = (1 - lifted) * u / torch.where(moved, 1 - whole, 1)
+    return torch.where(moved, torch.where(member, inner, outer), u)
 
 
 def _index(labels: Sequence[int], like: Tensor) -> Tensor:

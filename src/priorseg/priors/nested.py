@@ -10,7 +10,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..links import SOFTMAX, Link, Ordered
-from ..prior import Certificate, Dual, Prior, check_labels, recovered_height, relabel
+from ..prior import Certificate, Dual, Prior, check_labels, recovered_height, relabel, whole_numbers
 from ..scene import Scene
 from ..spec import register
 
@@ -68,7 +68,7 @@ class Nested(Prior):
 
     def __init__(self, order: Sequence[int]) -> None:
         super().__init__()
-        self.order = tuple(int(label) for label in order)
+        self.order = whole_numbers(order, "order")
         if len(self.order) < 2 or len(set(self.order)) != len(self.order):
             raise ValueError(f"order must name two or more different labels, got {order}.")
 
@@ -89,7 +89,7 @@ class Nested(Prior):
         if expected != self.order:
             raise ValueError(
                 f"Nested order {self.order} contradicts the link, whose objects nest as "
-                f"{link.nesting(like.shape[1])}. Use link=Ordered({self.order})."
+                f"{link.nesting(like.shape[1])} from the inside out: use the same sequence."
             )
         return _Prep(tuple(label - 1 for label in self.order), link)
 

@@ -1,6 +1,6 @@
 """Star-shaped objects about given centres."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,10 +18,20 @@ from ..geometry import (
 )
 from ..kernels.isotonic import TreeIsotonic
 from ..links import SOFTMAX, Link
-from ..prior import Certificate, Dual, Prior, check_labels, recovered_height, relabel
+from ..prior import (
+    Certificate,
+    Dual,
+    Prior,
+    as_floats,
+    check_labels,
+    recovered_height,
+    relabel,
+    whole_numbers,
+)
 from ..scene import Scene
 from ..spec import register
 
+MUST, NEVER = 1e6, -1e13  # weights of pixels that earlier priors have settled
 Points = tuple[tuple[float, float], ...]
 
 
@@ -32,9 +42,16 @@ class _Prep:
     channels: list[int]
     extent: tuple[int, ...]
     link: Link
+    centres: tuple[Points, ...]  # of each sample
+
+    def distance(self, sample: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Give the squared distance of every pixel to the nearest centre, (Y, X)."""
+        grid = np.moveaxis(np.indices(shape), 0, -1)[:, :, None]  # (Y, X, 1, 2)
+        away = ((grid - np.array(self.centres[sample])) ** 2).sum(-1)
+        return np.asarray(away.min(-1))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _tree(shape: tuple[int, int], centres: Points) -> tuple[np.ndarray, np.ndarray]:
     parent = ray_tree(shape, np.array(centres, dtype=np.float64))
     order = topological_order(parent)
@@ -56,7 +73,7 @@ def sample_centres(centres: object, batch: int, label: int) -> list[Points]:
     ------
     ValueError  if the shape is wrong, or a sample has no centre.
     """
-    points = torch.as_tensor(centres).detach().cpu().double()
+    points = as_floats(centres, f"scene.centres[{label}]").detach().cpu()
     if points.ndim == 1 and points.numel() == 2:
         points = points.unsqueeze(0)
     if points.ndim == 2:
@@ -105,7 +122,7 @@ class Star(Prior):
 
     def __init__(self, label: int) -> None:
         super().__init__()
-        self.label = int(label)
+        (self.label,) = whole_numbers(label, "label")
 
     def settings(self) -> dict[str, Any]:
         """See `Prior.settings`."""
@@ -133,6 +150,7 @@ class Star(Prior):
             link.object_channels(self.label, extent),
             extent,
             link,
+            tuple(points),
         )
 
     def start(self, u: Tensor, prep: _Prep) -> Dual:
@@ -169,22 +187,25 @@ class Star(Prior):
         best_in = probs.masked_fill(~inside.view(shape), 0).amax(1)
         best_out = probs.masked_fill(inside.view(shape), 0).amax(1)
         gain = best_in.clamp_min(1e-300).log() - best_out.clamp_min(1e-300).log()
-        gain = torch.where(best_in == 0, torch.full_like(gain, -1e9), gain)
-        gain = torch.where(best_out == 0, torch.full_like(gain, 1e6), gain)
+        gain = torch.where(best_out == 0, torch.full_like(gain, MUST), gain)
+        gain = torch.where(best_in == 0, torch.full_like(gain, NEVER), gain)
         return _array(gain.double())
 
+    def pick(self, prep: _Prep, sample: int) -> _Prep:
+        """See `Prior.pick`."""
+        one = slice(sample, sample + 1)
+        parents, orders = prep.parents[one], prep.orders[one]
+        return replace(prep, parents=parents, orders=orders, centres=prep.centres[one])
+
     def harden(
-        self, labels: Tensor, probs: Tensor, prep: _Prep, *, keep_volume: bool = False
+        self, labels: Tensor, probs: Tensor, prep: _Prep, *, size: int | None = None
     ) -> Tensor:
-        """Give the heaviest star-shaped object; `keep_volume` keeps its pixel count."""
+        """Give the heaviest star-shaped object, or the heaviest of a size in pixels."""
         masks = []
-        members = torch.tensor(prep.extent, device=labels.device)
-        sizes = torch.isin(labels, members).flatten(1).sum(1).tolist()
-        weights = self.weights(probs, prep)
-        for sample, weight in enumerate(weights):
+        for sample, weight in enumerate(self.weights(probs, prep)):
             parent, order = prep.parents[sample], prep.orders[sample]
-            if keep_volume:
-                mask = closure_with_volume(weight, parent, sizes[sample], order)
+            if size is not None:
+                mask = closure_with_volume(weight, parent, size, order)
             else:
                 mask = max_weight_closure(weight, parent, order)
             masks.append(mask)

@@ -37,7 +37,7 @@ def edge_weight(
     ----------
     image : (B, C, *S)
     strength : float   > 0; e = 1 / (1 + strength * |∇(G∗I)|² / scale²), the scale of each sample
-                       being the 90th percentile of |∇(G∗I)|
+                       being the 90th percentile of |∇(G∗I)| where the image is not flat
 
     Returns
     -------
@@ -46,9 +46,11 @@ def edge_weight(
     Source: docs/maths, section B.
     """
     slope = gradient(blur(image, taps), spacing).square().sum((1, 2))  # (B, *S)
-    flat = slope.flatten(1)
-    place = int(0.9 * (flat.shape[1] - 1))
-    scale = flat.sort(1).values[:, place].clamp_min(torch.finfo(image.dtype).tiny)
+    flat = slope.flatten(1).sort(1).values
+    none = (flat <= 1e-6 * flat[:, -1:]).sum(1, keepdim=True).clamp_max(flat.shape[1] - 1)
+    place = none + (0.9 * (flat.shape[1] - 1 - none)).long()
+    scale = flat.gather(1, place)
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     relative = slope / scale.view(-1, *[1] * (slope.ndim - 1))
     return (1 / (1 + strength * relative)).unsqueeze(1)
 
@@ -123,12 +125,14 @@ class ThresholdDynamics(Prior):
         if self.edge > 0:
             if scene.image is None:
                 raise ValueError("ThresholdDynamics(edge > 0) needs scene.image; set edge=0.")
-            image = scene.image.to(like)
+            image = torch.as_tensor(scene.image).to(like)
             if image.shape[2:] != like.shape[2:] or image.shape[0] not in (1, like.shape[0]):
                 raise ValueError(
                     f"scene.image has shape {tuple(image.shape)}, the logits "
                     f"{tuple(like.shape)}: batch and pixels must agree."
                 )
+            if not torch.isfinite(image).all():
+                raise ValueError("scene.image holds nan or infinite values; set edge=0 or mend it.")
             fixed = tuple(
                 half_taps(torch.tensor(1.0 / edge), blur_radius(1.0 / edge)).to(like)
                 for edge in spacing

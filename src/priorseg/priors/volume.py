@@ -1,6 +1,6 @@
 """Prescribed volumes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from .. import geometry
 from ..kernels.volume import VolumeDual
 from ..links import SOFTMAX, Link, Ordered
-from ..prior import Certificate, Dual, Prior, recovered_height
+from ..prior import Certificate, Dual, Prior, as_floats, recovered_height
 from ..scene import Scene
 from ..spec import register
 
@@ -47,7 +47,7 @@ def check_volumes(targets: Tensor, pixels: int, link: Link) -> None:
             _check_ordered(row, link, sample)
             continue
         total = sum(fixed.values())
-        slack = 0.5 + 1e-6 * pixels
+        slack = max(0.5, 1e-6 * pixels)  # what rounding may have cost; `label_volumes` absorbs it
         if total > pixels + slack or (len(fixed) == len(row) and total < pixels - slack):
             raise ValueError(
                 f"volumes of sample {sample} add up to {total:g} px, the image has {pixels}. "
@@ -91,9 +91,11 @@ def label_volumes(targets: np.ndarray, pixels: int, link: Link) -> np.ndarray:
     whole = np.where(free, -1, np.floor(np.nan_to_num(targets) + 1e-6)).astype(np.int64)
     goal = pixels if not free.any() else int(min(pixels, np.floor(np.nansum(targets) + 0.5)))
     short = goal - int(whole[~free].sum())
-    parts = np.where(free, -1.0, np.nan_to_num(targets) - whole)
-    for k in np.argsort(-parts, kind="stable")[: max(short, 0)]:
-        whole[k] += 1
+    parts = np.nan_to_num(targets) - whole
+    ranking = np.argsort(-parts if short > 0 else parts, kind="stable")
+    usable = [k for k in ranking if not free[k] and (short > 0 or whole[k] >= abs(short))]
+    for turn in range(abs(short) if usable else 0):
+        whole[usable[turn % len(usable)]] += np.sign(short)
     return whole
 
 
@@ -129,7 +131,7 @@ class Volume(Prior):
             raise ValueError(
                 f"Volume needs scene.volumes, (B, K) pixels per {_free_name(link)}; nan = free."
             )
-        targets = torch.as_tensor(scene.volumes, device=like.device).to(torch.float64)
+        targets = as_floats(scene.volumes, "scene.volumes").to(like.device)
         if targets.ndim == 1:
             targets = targets.expand(batch, -1)
         if targets.shape != (batch, channels):
@@ -167,10 +169,23 @@ class Volume(Prior):
         """Give −q, constant on every channel; see `Prior.field`."""
         return -dual[0].to(u.dtype).reshape(*u.shape[:2], *[1] * (u.ndim - 2)).expand_as(u)
 
+    def gap(
+        self, u: Tensor, dual: Dual, prep: _Prep, temperature: Tensor, *, height: Tensor
+    ) -> Tensor:
+        """Give the largest volume error over the pixels of the image, (B,)."""
+        volumes = u.flatten(2).sum(2, dtype=torch.float64)
+        off = (volumes - prep.targets).abs().nan_to_num(nan=0.0)
+        return (off.amax(1) / u[0, 0].numel()).to(u.dtype)
+
+    def pick(self, prep: _Prep, sample: int) -> _Prep:
+        """See `Prior.pick`."""
+        one = slice(sample, sample + 1)
+        return replace(prep, targets=prep.targets[one], whole=prep.whole[one])
+
     def harden(self, labels: Tensor, probs: Tensor, prep: _Prep) -> Tensor:
         """Assign exactly the rounded volumes, at the largest total log-probability."""
         scores = probs.detach().clamp_min(1e-300).log().flatten(2).cpu().numpy()
-        scores[probs.flatten(2).cpu().numpy() == 0] = -1e6  # excluded by an earlier prior
+        scores[probs.flatten(2).cpu().numpy() == 0] = -1e9  # excluded by an earlier prior
         out = [geometry.assign_volumes(s, v) for s, v in zip(scores, prep.whole, strict=True)]
         return torch.as_tensor(np.stack(out), device=labels.device).to(labels).view_as(labels)
 
