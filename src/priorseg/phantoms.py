@@ -127,8 +127,8 @@ def _retina(
     scale = min(axes)
     halo = 0.35 * np.exp(-np.clip(disc - 1, 0, None) * 4)
     image = _paint(ground, halo, (0.86, 0.52, 0.26))
-    image = _paint(image, _cover((disc - 1) * scale, 0.012 * size), (0.93, 0.66, 0.38))
-    return _paint(image, 0.85 * _cover((cup - 1) * scale, 0.02 * size), (0.99, 0.90, 0.68))
+    image = _paint(image, _cover((disc - 1) * scale, 0.012 * size), (0.89, 0.53, 0.30))
+    return _paint(image, 0.95 * _cover((cup - 1) * scale, 0.013 * size), (1.00, 0.94, 0.75))
 
 
 def cup_disc(
