@@ -50,10 +50,8 @@ def main() -> int:
     from priorseg.segmenter import Segmenter
 
     card = dataclasses.replace(recipe.card, seeds=(options.seed,))
-    trainer.head.requires_grad_(False)
-    segmenter = Segmenter(
-        trainer.backbone.eval(), trainer.head, card, preprocessing=recipe.preprocessing
-    )
+    head = recipe.ship(trainer.head.requires_grad_(False))
+    segmenter = Segmenter(trainer.backbone.eval(), head, card, preprocessing=recipe.preprocessing)
     target = options.out or ROOT / "src" / "priorseg" / "zoo" / f"{options.model}.priorseg"
     print(f"Held-out mIoU {trainer.best_score:.4f}; wrote {save_bundle(target, segmenter)}")
     return 0

@@ -17,6 +17,10 @@ from .data import Sample, hold_out, load_samples
 from .loop import Schedule, Trainer
 
 
+def _as_it_is(head: VariationalHead) -> VariationalHead:
+    return head
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Hold everything that makes a network.
@@ -27,6 +31,7 @@ class Recipe:
                           the range of its field of view (see `Sample.zoom`)
     longest : int         images are shrunk to this before they are kept in memory
     make_head : call      gives the head to train through
+    ship : call           turns the trained head into the one for images at their own resolution
     """
 
     card: Card
@@ -37,6 +42,7 @@ class Recipe:
     augment: Augment
     schedule: Schedule
     make_head: Callable[[], VariationalHead]
+    ship: Callable[[VariationalHead], VariationalHead] = _as_it_is
 
     def samples(self, root: Path, seed: int) -> tuple[list[Sample], list[Sample]]:
         """Read the training split and hold out a tenth of each data set."""
@@ -86,6 +92,21 @@ def _disc_head() -> VariationalHead:
     return VariationalHead(priors, sweeps=5, link=Ordered((2, 1)), learnable=True)
 
 
+def _disc_head_at_own_resolution(head: VariationalHead) -> VariationalHead:
+    """Scale lengths, learned at 160 px, to crops of 256 to 512 px; chosen on training crops."""
+    weight = float(next(iter(head.priors)).settings()["weight"])  # type: ignore[operator]
+    return VariationalHead(
+        [
+            ThresholdDynamics(weight, 6.0),
+            Convex((1, 2), radii=(3, 6, 12, 20, 28), single=True),
+            Nested((2, 1)),
+        ],
+        sweeps=head.sweeps,
+        temperature=float(head.temperature.detach()),
+        link=head.link,
+    )
+
+
 CELLS = Recipe(
     card=Card(
         name="cells",
@@ -119,12 +140,12 @@ CELLS = Recipe(
         shift=0.12,
         stretch=0.15,
         light=0.35,
-        colour=0.25,
+        colour=0.12,
         illumination=0.15,
         blur_px=1.2,
         noise=0.12,
     ),
-    schedule=Schedule(epochs=20, head_epochs=4, half=True),
+    schedule=Schedule(epochs=24, head_epochs=4, half=True),
     make_head=_cells_head,
 )
 
@@ -170,6 +191,7 @@ CUP_DISC = Recipe(
     ),
     schedule=Schedule(epochs=32, head_epochs=6, half=True),
     make_head=_disc_head,
+    ship=_disc_head_at_own_resolution,
 )
 
 RECIPES = {"cells": CELLS, "cup-disc": CUP_DISC}
