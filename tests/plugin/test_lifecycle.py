@@ -193,6 +193,20 @@ def test_a_click_sets_the_region_of_a_frame(desk, networks) -> None:
     assert np.allclose(outline.translate, (rows.start, columns.start))
 
 
+def test_the_disc_is_found_on_a_full_frame(desk, networks) -> None:
+    y, x = np.mgrid[:900, :1000].astype(float)
+    field = np.hypot(y - 450, x - 500) < 420
+    disc = np.hypot(y - 400, x - 700) < 70
+    frame = np.stack([90 * field + 140 * disc, 50 * field + 120 * disc, 20 * field], -1)
+    desk.open(frame.astype(np.uint8), rgb=True)
+    desk.run()
+    rows, columns = desk.controller.session.region
+    assert abs((rows.start + rows.stop) / 2 - 400) < 25
+    assert abs((columns.start + columns.stop) / 2 - 700) < 25
+    assert 1.1 * 140 < rows.stop - rows.start < 2.4 * 140
+    assert "Disc found at y" in desk.panel.image.notice.text
+
+
 def test_grey_for_a_model_of_colours_is_said(desk, networks) -> None:
     desk.open(name="grey")
     desk.controller.choose_model("colours")

@@ -75,11 +75,13 @@ def test_the_demo_leaves_a_picture_labels_and_certificates_and_ends(tmp_path: Pa
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                           check=False, timeout=120)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    labels = np.asarray(Image.open(tmp_path / "cup-disc-phantom-labels.png"))
+    with Image.open(tmp_path / "cup-disc-phantom-labels.png") as picture:
+        labels = np.asarray(picture)
     assert set(np.unique(labels)) == {0, 1, 2}
     facts = json.loads((tmp_path / "cup-disc-phantom-certificates.json").read_text())
     assert facts["certificates"]["star"]["satisfied"]
-    assert Image.open(tmp_path / "cup-disc-phantom.png").size[0] >= 1000
+    with Image.open(tmp_path / "cup-disc-phantom.png") as picture:
+        assert picture.size[0] >= 1000
 
 
 def test_the_demo_knows_its_samples() -> None:

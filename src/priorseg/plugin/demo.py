@@ -15,7 +15,7 @@ from . import samples, strings
 from .panel import SegmentationPanel
 
 SAMPLES = ("retina", "cell", "cup-disc-phantom", "blood-smear-phantom")
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 LARGE = 0.25  # of the largest piece: smaller pieces get no centre
 SIZE = (1400, 950)
 
@@ -133,8 +133,10 @@ def wait(panel: SegmentationPanel, done: Callable[[], bool]) -> None:
     while not done():
         _settle(0.01)
         notices = (panel.image.notice, panel.model.notice, panel.priors.notice)
-        failed = panel.status.text == strings.STATE_FAILED
-        if failed or monotonic() > end:
+        if panel.status.text == strings.STATE_FAILED:
+            panel.desk.worker.cancel()
+            end = 0.0
+        if monotonic() > end:
             said = " ".join(notice.text for notice in notices if notice.text)
             raise RuntimeError(f"No result: {panel.status.text}. {said}".strip())
 

@@ -87,12 +87,11 @@ class PriorsSection(QWidget):
         self._make_forms()
         self.table.set_classes(classes.objects)
         order = classes.nesting
-        self.nested.setVisible(bool(order))
+        self.nested.setVisible(bool(order) and not classes.ordered)
         if order:
             names = [classes.names[label] for label in order]
             text = strings.NESTED.format(inner=names[0], outer=names[-1])
-            self.nested.setText(f"{text} ({strings.NESTED_FIXED})" if classes.ordered else text)
-            self.nested.setEnabled(not classes.ordered)
+            self.nested.setText(text)
             describe(self.nested, text, strings.TIP_NESTED)
         self._order_tabs()
         self._empty.hide()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .controller import Controller
 
 DISCS_PER_SIDE = 1.8  # side of the region over the diameter of the disc: trained on 1.1 to 2.4
+FRAME_PX = 800  # shorter side of an image from which on it is a full fundus frame
 SHARE = 0.4  # side over the image's shorter side, until a disc was measured
 
 
@@ -46,13 +47,19 @@ class RegionChoice:
     def suit_model(self) -> None:
         """Take the mode that suits another model, unless the user has clicked."""
         if self.mode != PICK:
-            self.mode = AUTO if self.can_find else WHOLE
+            self.mode = self._suitable()
         self.show()
+
+    def _suitable(self) -> str:
+        """Find the disc in full frames; a small image is a crop about it already."""
+        info = self.desk.session.info
+        frame = info is not None and min(info.shape) >= FRAME_PX
+        return AUTO if self.can_find and frame else WHOLE
 
     def start_over(self, shape: tuple[int, int] | None = None) -> None:
         """Know no place any more: there are other pixels, perhaps of another shape (Y, X)."""
         self.centre = None
-        self.mode = AUTO if self.can_find else WHOLE
+        self.mode = self._suitable()
         if shape is not None:
             self.side = max(64, round(SHARE * min(shape)))
         self.show()
@@ -96,9 +103,10 @@ class RegionChoice:
 
     def take_found(self) -> bool:
         """Take the disc that was looked for; say whether there was a search."""
-        if not self.searching:
+        found = self._found
+        if not self.searching or found is None:  # None: a model that was still being loaded
             return False
-        self.searching, found = False, self._found
+        self.searching, self._found = False, None
         self.centre = (float(found[0]), float(found[1]))
         self.side = max(64, round(DISCS_PER_SIDE * float(found[2])))
         self.show()

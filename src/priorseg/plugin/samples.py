@@ -36,7 +36,7 @@ class Start:
 STARTS = {
     "retina": Start("cup-disc"),
     "cell": Start("cells", (375, 427), 164, invert=True),
-    "cup_disc_phantom": Start("cup-disc"),
+    "cup_disc_phantom": Start("cup-disc", (236, 236), 340),
     "blood_smear_phantom": Start("cells", (336, 329), 214, ((373, 278), (289, 346))),
 }
 

@@ -36,7 +36,6 @@ ON, OFF = "on", "off"
 TIP_ROW = "Select this class: the fields below the table then belong to it."
 NESTED = "{inner} inside {outer}"
 TIP_NESTED = "Keep the inner class inside the outer one."
-NESTED_FIXED = "built into this model"
 
 CENTRE = "centre"
 NO_CENTRE = "none yet"
