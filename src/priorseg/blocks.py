@@ -119,15 +119,26 @@ class Blocks:
         self.scaled = logits / temperature
         warm = warm if priors else None
         self.u = link.probs(self.scaled) if warm is None else warm.probs.detach().to(logits)
-        self.duals, self.fields = {}, {}
-        for name, prior in priors.items():
+        self.duals = {
+            name: kept.get(name) or prior.start(self.u, self.preps[name])
+            for name, prior in priors.items()
+        }
+        self.warm = (
+            set() if warm is None else {n for n, d in self.duals.items() if n in kept or not d}
+        )
+        self.fields: dict[str, Tensor] = {}
+        if len(priors) > 1:  # a single prior replaces its own field at once
+            self.remember()
+
+    def remember(self) -> None:
+        """Give warm priors the fields they had."""
+        for name in self.warm:
             prep = self.preps[name]
-            self.duals[name] = kept.get(name) or prior.start(self.u, prep)
-            if warm is not None and (kept.get(name) or not self.duals[name]):
-                self.fields[name] = prior.field(self.u, self.duals[name], prep)
+            self.fields[name] = self.priors[name].field(self.u, self.duals[name], prep)
 
     def settle(self) -> None:
         """Give u and logits that belong together before any sweep."""
+        self.remember()
         self.scaled = self.height("") / self.temperature
         self.u = self.link.probs(self.scaled)
 
