@@ -75,6 +75,11 @@ def test_the_head_learns_its_parameters():
     assert all(p.grad is not None and torch.isfinite(p.grad) for p in head.parameters())
 
 
+def test_learned_parameters_can_be_read():
+    head = VariationalHead([priors.ThresholdDynamics(3.0, 1.5)], learnable=True)
+    assert head.priors[0].settings() == pytest.approx({"weight": 3.0, "sigma": 1.5, "edge": 0.0})
+
+
 def test_the_result_needs_no_detach_by_default():
     assert (
         solve(noise(1, 2, 8, 8), [priors.TotalVariation()], Scene(), sweeps=2).probs.numpy().any()

@@ -70,7 +70,7 @@ class TotalVariation(Prior):
 
     def settings(self) -> dict[str, Any]:
         """See `Prior.settings`."""
-        return {"weight": float(self.weight)}
+        return {"weight": float(self.weight.detach())}
 
     def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> _Prep:
         """See `Prior.prepare`."""
