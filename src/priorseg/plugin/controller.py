@@ -4,10 +4,12 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..session import Frame, Session, Settings
+from ..session import Frame, Settings
 from . import edits, strings
 from .canvas import Canvas
 from .image_flow import ImageFlow
+from .layers import warm_up
+from .live_session import LiveSession
 from .model import Classes
 from .pointing import Pointing
 from .region import RegionChoice
@@ -34,7 +36,7 @@ class Controller:
 
     def __init__(self, panel: "SegmentationPanel", viewer: "Viewer") -> None:
         self.panel = panel
-        self.session = Session()
+        self.session = LiveSession()
         self.worker = LiveWorker(self.session, panel)
         self.canvas = Canvas(viewer)
         self.region = RegionChoice(self)
@@ -96,7 +98,21 @@ class Controller:
         if self.canvas.image is not None:
             self.canvas.use(self.canvas.image, {})
         self.region.suit_model()
-        self.worker.load(name)
+        self.panel.status.say(BUSY, strings.STATE_LOADING)
+        self.load()
+
+    def load(self) -> None:
+        """Load the chosen model in the worker's thread."""
+        name = self.panel.model.name
+
+        def warm_and_load() -> Any:
+            from ..bundle import load_bundle
+
+            segmenter = load_bundle(name)
+            warm_up()
+            return segmenter
+
+        self.worker.load(warm_and_load)
 
     def on_loaded(self, segmenter: Any) -> None:
         """Show the classes and the trained settings of the model."""
@@ -130,7 +146,7 @@ class Controller:
         if self.classes is None:
             self._wants_run = True
             if not self.worker.busy:
-                self.worker.load(panel.model.name)
+                self.load()
         elif not self.region.known:
             self.region.find()
         else:
@@ -155,8 +171,8 @@ class Controller:
 
     def on_computed(self) -> None:
         """Keep the network's own result for comparison and as a start for volumes."""
-        self.plain = self.session.plain()
-        if self.classes is not None:
+        self.plain = self.session.alone
+        if self.classes is not None and self.plain is not None:
             self.panel.priors.set_network(self.classes.counts(self.plain.counts))
 
     def on_edited(self, dragging: bool) -> None:
@@ -197,7 +213,7 @@ class Controller:
         self.worker.cancel()
         self.region.searching = False
         if self.classes is None and self.panel.model.name:
-            self.worker.load(self.panel.model.name)
+            self.load()
 
     def cancel(self) -> None:
         """Stop what runs and what waits for a click."""

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
-from napari.utils import DirectLabelColormap
+from napari.layers import Image, Labels, Layer, Points
+from napari.utils import CyclicLabelColormap
 from napari.utils.transforms import Affine
 
 from . import strings
@@ -27,11 +27,21 @@ def colour(label: int) -> str:
     return COLOURS[(label - 1) % len(COLOURS)]
 
 
-def colormap(labels: Mapping[int, str]) -> DirectLabelColormap:
-    """Give the colours of a label map; 0 and unknown labels are transparent."""
-    colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-    colours |= {label: colour(label) for label in labels if label}
-    return DirectLabelColormap(color_dict=colours)
+def colormap() -> CyclicLabelColormap:
+    """Give the colours of a label map; 0 is transparent.
+
+    A cycle, other than a table per label, costs no compilation when it is first shown.
+    """
+    return CyclicLabelColormap(colors=["transparent", *COLOURS])
+
+
+def warm_up() -> None:
+    """Load what napari loads with the first layers, so that a window need not wait for it.
+
+    Meant for the worker's thread; the layers are never shown.
+    """
+    Labels(np.ones((8, 8), np.uint8), colormap=colormap())
+    Points(np.zeros((1, 2)), features={"label": [1]})
 
 
 def placement(image: Layer, corner: tuple[float, float] = (0, 0)) -> dict[str, Any]:
@@ -208,7 +218,7 @@ class ResultLayers:
         if kind == "probability":
             layer = Image(data, colormap="inferno", contrast_limits=(0, 1), opacity=0.7, **options)
         else:
-            layer = Labels(data, colormap=colormap(self.names), **options)
+            layer = Labels(data, colormap=colormap(), **options)
             layer.opacity = 0.35 if kind == "labels" else 1.0
             layer.editable = False  # undo would write old pixels into a newer frame
         self.viewer.add_layer(layer)

@@ -53,20 +53,19 @@ def cell() -> list[LayerData]:
 
 def cup_disc_phantom() -> list[LayerData]:
     """Give a synthetic optic disc and the label map it was drawn from."""
-    return _with_truth(phantoms.cup_disc(), "cup-disc phantom", {1: "rim", 2: "cup"})
+    return _with_truth(phantoms.cup_disc(), "cup-disc phantom")
 
 
 def blood_smear_phantom() -> list[LayerData]:
     """Give a synthetic blood smear and the label map it was drawn from."""
-    names = {1: "cytoplasm", 2: "nucleus"}
-    return _with_truth(phantoms.blood_smear(), "blood smear phantom", names)
+    return _with_truth(phantoms.blood_smear(), "blood smear phantom")
 
 
-def _with_truth(phantom: Any, name: str, labels: dict[int, str]) -> list[LayerData]:
+def _with_truth(phantom: Any, name: str) -> list[LayerData]:
     truth = {
         "name": f"{name}, {strings.TRUTH}",
         "visible": False,
-        "colormap": colormap(labels),
+        "colormap": colormap(),
     }
     return [
         (phantom.image, {"name": name, "rgb": True}, "image"),
