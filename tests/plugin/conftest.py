@@ -99,10 +99,12 @@ class Desk:
     """A panel in a window, and what a user does with it."""
 
     def __init__(self, viewer: Any, qtbot: Any) -> None:
+        from napari.utils._proxies import PublicOnlyProxy
+
         from priorseg.plugin.panel import SegmentationPanel
 
         self.viewer, self.qtbot = viewer, qtbot
-        self.panel = SegmentationPanel(viewer)
+        self.panel = SegmentationPanel(PublicOnlyProxy(viewer))  # as napari gives it to plugins
         viewer.window.add_dock_widget(self.panel, name="Shape priors")
         self.controller = self.panel.desk
 
@@ -157,8 +159,16 @@ class Desk:
         """Click on a pixel of the image with the mouse."""
         self.drag((y, x), (y, x))
 
-    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Press on one pixel of the image, move to another and release there."""
+    def drag(
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        halfway: Callable[[], bool] | None = None,
+    ) -> None:
+        """Press on one pixel of the image, move to another and release there.
+
+        halfway : what to wait for with the button held
+        """
         from qtpy.QtCore import Qt
         from qtpy.QtTest import QTest
 
@@ -173,6 +183,8 @@ class Desk:
         for place in places[1:]:
             self._move_pressed(canvas, place)
             self.qtbot.wait(30)
+            if halfway is not None and place is not places[-1]:
+                self.until(halfway)
         QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=places[-1])
         self.qtbot.wait(30)
 

@@ -101,8 +101,6 @@ INVERT = "Objects are bright on dark: invert"
 TIP_INVERT = "The models saw dark objects on a bright ground. The layer itself is not changed."
 IMAGE_LOST = "The image layer “{name}” was deleted. Choose another image."
 IMAGE_CHANGED = "The pixels of “{name}” changed. Run again."
-NOT_DISPLAYED = "Show the two image axes (the last two) in 2-D to click in the image."
-PLANE_CHANGED = "Another plane is shown. Run again, or go back."
 TOO_MANY_AXES = (
     "The layer has {count} axes; a picture or a stack with one or two more axes can be segmented. "
     "Split it: right-click the layer, Split Stack."
