@@ -17,6 +17,8 @@ class Card:
     licence : str          of the weights
     data : str             what it was trained on, with its source and licence
     labels : mapping       label -> name; 0 is the background
+    objects : mapping      label -> name of the label with all that lies inside it, where that has
+                           a name of its own (rim with cup: the disc)
     channels : str or int  'rgb', 'grey' or a number of channels
     scores : mapping       data set -> condition -> measure -> value
     split : str            how the images were divided
@@ -36,6 +38,7 @@ class Card:
     licence: str = ""
     data: str = ""
     labels: Mapping[int, str] = field(default_factory=lambda: {0: "background", 1: "object"})
+    objects: Mapping[int, str] = field(default_factory=dict)
     channels: str | int = "rgb"
     scores: Mapping[str, Any] = field(default_factory=dict)
     split: str = ""
@@ -50,14 +53,7 @@ class Card:
                 raise ValueError(f"card.{name} must be text, got {getattr(self, name)!r}.")
         if not self.name:
             raise ValueError("card.name is empty. Give the model a short name.")
-        labels = {_whole("label", key): value for key, value in dict(self.labels).items()}
-        if sorted(labels) != list(range(len(labels))) or len(labels) < 2:
-            raise ValueError(
-                f"card.labels must name 0 (background), 1, ... without gaps, got {sorted(labels)}."
-            )
-        if not all(isinstance(value, str) for value in labels.values()):
-            raise ValueError("card.labels must map whole numbers to names.")
-        object.__setattr__(self, "labels", dict(sorted(labels.items())))
+        self._check_names()
         if self.channels not in ("rgb", "grey"):
             object.__setattr__(self, "channels", _whole("channels", self.channels))
         object.__setattr__(self, "seeds", tuple(_whole("seed", seed) for seed in self.seeds))
@@ -76,10 +72,25 @@ class Card:
         if self.roi not in (None, "disc"):
             raise ValueError(f"card.roi must be 'disc' or None, got {self.roi!r}.")
 
+    def _check_names(self) -> None:
+        labels = {_whole("label", key): value for key, value in dict(self.labels).items()}
+        if sorted(labels) != list(range(len(labels))) or len(labels) < 2:
+            raise ValueError(
+                f"card.labels must name 0 (background), 1, ... without gaps, got {sorted(labels)}."
+            )
+        if not all(isinstance(value, str) for value in labels.values()):
+            raise ValueError("card.labels must map whole numbers to names.")
+        object.__setattr__(self, "labels", dict(sorted(labels.items())))
+        objects = {_whole("object", key): value for key, value in dict(self.objects).items()}
+        if not set(objects) <= set(labels) or not all(isinstance(v, str) for v in objects.values()):
+            raise ValueError(f"card.objects must name labels of the card, got {self.objects}.")
+        object.__setattr__(self, "objects", dict(sorted(objects.items())))
+
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON values; label numbers become text keys."""
         plain = asdict(self)
         plain["labels"] = {str(key): value for key, value in self.labels.items()}
+        plain["objects"] = {str(key): value for key, value in self.objects.items()}
         plain["seeds"] = list(self.seeds)
         plain["known_failures"] = list(self.known_failures)
         return plain
@@ -99,7 +110,7 @@ class Card:
         if unknown or "name" not in plain:
             raise ValueError(f"The card has unknown entries {unknown} or lacks a name.")
         values = dict(plain)
-        for key in ("labels", "scores"):
+        for key in ("labels", "objects", "scores"):
             if key in values and not isinstance(values[key], Mapping):
                 raise ValueError(f"card.{key} must be a JSON object.")
         for key in ("seeds", "known_failures"):

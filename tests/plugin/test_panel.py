@@ -217,7 +217,7 @@ def test_volumes_that_contradict_are_named_with_a_way_out(desk) -> None:
     panel = desk.panel
     panel.priors.edit(edits.with_volume(panel.priors.settings, 1, 500))
     panel.priors.edit(edits.with_volume(panel.priors.settings, 2, 900))
-    assert "cup 900 px > rim + cup 500 px" in panel.priors.notice.text
+    assert "cup 900 px > disc 500 px" in panel.priors.notice.text
     assert panel.priors.notice.action.text() == "Free cup"
     panel.priors.notice.action.click()
     frame = desk.calm()

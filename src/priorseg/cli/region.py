@@ -9,7 +9,6 @@ from ..card import Card
 from ..session.image import square_region
 
 Region = tuple[slice, slice]
-DISCS_PER_SIDE = 1.8  # side of the region over the diameter of the disc; as in the window
 
 
 def parse_region(text: str) -> tuple[float, float, int] | str:
@@ -50,7 +49,7 @@ def choose_region(
         return square_region(wanted[:2], wanted[2], shape)
     if wanted == "whole" or card.roi != "disc":
         return slice(0, shape[0]), slice(0, shape[1])
-    from ..localise import locate_disc
+    from ..localise import disc_region
 
-    y, x, diameter = locate_disc(plane)
-    return square_region((y, x), max(64, round(DISCS_PER_SIDE * diameter)), shape)
+    y, x, side = disc_region(plane)
+    return square_region((y, x), side, shape)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import edits, strings
@@ -29,12 +29,14 @@ class Classes:
     extents : mapping  label -> the labels that make up its object (cup and rim: the disc)
     ordered : bool     whether nesting is built into the model's link
     nesting : labels   that can lie inside one another, innermost first; empty if none can
+    titles : mapping   label -> name of its object, where it has one of its own
     """
 
     names: Mapping[int, str]
     extents: Mapping[int, tuple[int, ...]]
     ordered: bool
     nesting: tuple[int, ...]
+    titles: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, segmenter: Any) -> "Classes":
@@ -53,14 +55,15 @@ class Classes:
             nesting = (2, 1) if objects == 2 else ()
         return cls(
             names, {label: tuple(extents.get(label, (label,))) for label in names},
-            ordered, nesting if len(nesting) > 1 else (),
+            ordered, nesting if len(nesting) > 1 else (), dict(segmenter.card.objects),
         )  # fmt: skip
 
     @property
     def objects(self) -> dict[int, str]:
-        """Name the objects: a class with all that lies inside it, as 'rim + cup'."""
+        """Name the objects: a class with all that lies inside it, as 'disc' or 'rim + cup'."""
         return {
-            label: " + ".join(self.names[part] for part in reversed(self.extents[label]))
+            label: self.titles.get(label)
+            or " + ".join(self.names[part] for part in reversed(self.extents[label]))
             for label in self.names
             if label
         }

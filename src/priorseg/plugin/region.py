@@ -10,7 +10,6 @@ from .widgets import OK, WARN
 if TYPE_CHECKING:
     from .controller import Controller
 
-DISCS_PER_SIDE = 1.8  # side of the region over the diameter of the disc: trained on 1.1 to 2.4
 FRAME_PX = 800  # shorter side of an image from which on it is a full fundus frame
 SHARE = 0.4  # side over the image's shorter side, until a disc was measured
 
@@ -93,9 +92,9 @@ class RegionChoice:
         array = self.desk.images.arguments()["array"]
 
         def look() -> Any:
-            from ..localise import locate_disc
+            from ..localise import disc_region
 
-            self._found = locate_disc(take_plane(array, info, index))
+            self._found = disc_region(take_plane(array, info, index))
             return segmenter
 
         self._found, self.searching = None, True
@@ -108,7 +107,7 @@ class RegionChoice:
             return False
         self.searching, self._found = False, None
         self.centre = (float(found[0]), float(found[1]))
-        self.side = max(64, round(DISCS_PER_SIDE * float(found[2])))
+        self.side = int(found[2])
         self.show()
         return True
 

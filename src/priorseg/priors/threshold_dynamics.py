@@ -111,7 +111,11 @@ class ThresholdDynamics(Prior):
 
     def settings(self) -> dict[str, Any]:
         """See `Prior.settings`."""
-        return {"weight": float(self.weight.detach()), "sigma": float(self.sigma.detach()), "edge": self.edge}
+        return {
+            "weight": float(self.weight.detach()),
+            "sigma": float(self.sigma.detach()),
+            "edge": self.edge,
+        }
 
     def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> _Prep:
         """See `Prior.prepare`."""

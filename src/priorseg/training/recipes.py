@@ -160,6 +160,7 @@ CUP_DISC = Recipe(
         "author) and fundus_drishti (Sivaswamy et al., 2015); neither states a licence for the "
         "images, both are for research.",
         labels={0: "background", 1: "rim", 2: "cup"},
+        objects={1: "disc"},
         channels="rgb",
         split="Trained on the train parts of fundus_refuge (223) and fundus_drishti (40), a tenth "
         "of each held out to choose the epoch; scores are from val (60 and 10) and from "
