@@ -106,6 +106,13 @@ def test_the_same_region_again_changes_nothing(session):
     assert session.ready
 
 
+def test_the_same_saved_model_again_changes_nothing(session):
+    before = session.epoch
+    session.set_model(session.segmenter)
+    assert session.epoch == before
+    assert session.ready
+
+
 def test_unsaved_models_never_share_logits():
     session = Session(Network(sha256=""))
     session.set_image(picture())

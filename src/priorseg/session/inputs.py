@@ -119,10 +119,17 @@ class Inputs:
             self._move(index=index, plane=plane, **_WITHOUT_LOGITS)
 
     def set_model(self, segmenter: Any) -> None:
-        """Take a network; call it again after its weights have changed."""
+        """Take a network; call it again after the weights of an unsaved one have changed.
+
+        The same saved network again changes nothing: what is being solved goes on.
+        """
+        digest = getattr(segmenter, "sha256", None)
         with self._lock:
+            same = segmenter is self._source.segmenter and self._source.given is None
+            if digest and same:
+                return
             self._models += 1
-            identity = getattr(segmenter, "sha256", None) or f"unsaved {self._models}"
+            identity = digest or f"unsaved {self._models}"
             self._move(segmenter=segmenter, identity=str(identity), **_WITHOUT_LOGITS)
 
     def set_region(self, centre_yx: tuple[float, float] | None, side_px: int = 512) -> None:
