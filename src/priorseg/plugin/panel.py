@@ -14,7 +14,7 @@ from .keys import HeldKey, bind
 from .live_section import LiveSection
 from .model_section import ModelSection
 from .priors_section import PriorsSection
-from .widgets import BAD, StatusStrip, Wrapped, button, column, row
+from .widgets import BAD, WARN, StatusStrip, Wrapped, button, column, row
 
 if TYPE_CHECKING:
     import napari
@@ -121,6 +121,8 @@ class SegmentationPanel(QWidget):
             self.image.invert.setChecked(True)
         if start.centre is not None:
             self.desk.region.suggest(start.centre, start.side)
+        if start.model not in self.model.cards:
+            self.image.notice.say(strings.SAMPLE_WITHOUT_MODEL.format(start.model), WARN)
 
     def show_samples(self, shown: bool) -> None:
         """Offer the samples while there is no image."""
