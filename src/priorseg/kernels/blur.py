@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..geometry.compiled import compiled
 from ..operators import blur as shifted_blur
+from .rows import blur_row
 from .threads import over_rows
 
 
@@ -18,38 +19,10 @@ def _convolve_rows(
 ) -> None:
     """Convolve both axes of planes (P, Y, X), for the rows low..high of the stacked planes."""
     height, width = source.shape[1], source.shape[2]
-    radius_y, radius_x = len(down) - 1, len(along) - 1
-    padded = np.empty(width + 2 * radius_x, dtype=source.dtype)
+    padded = np.empty(width + 2 * (len(along) - 1), dtype=source.dtype)
     for flat in range(low, high):
         plane, y = flat // height, flat % height
-        centre = padded[radius_x : radius_x + width]
-        row = source[plane, y]
-        for x in range(width):
-            centre[x] = down[0] * row[x]
-        for step in range(1, radius_y + 1):
-            above = (y - step) % (2 * height)
-            below = (y + step) % (2 * height)
-            above = above if above < height else 2 * height - 1 - above
-            below = below if below < height else 2 * height - 1 - below
-            one, two, tap = source[plane, above], source[plane, below], down[step]
-            for x in range(width):
-                centre[x] += tap * (one[x] + two[x])
-        for x in range(radius_x):
-            left = (-1 - x) % (2 * width)
-            right = (width + x) % (2 * width)
-            left = left if left < width else 2 * width - 1 - left
-            right = right if right < width else 2 * width - 1 - right
-            padded[radius_x - 1 - x] = centre[left]
-            padded[radius_x + width + x] = centre[right]
-        result = out[plane, y]
-        for x in range(width):
-            result[x] = along[0] * centre[x]
-        for step in range(1, radius_x + 1):
-            first = padded[radius_x - step : radius_x - step + width]
-            second = padded[radius_x + step : radius_x + step + width]
-            tap = along[step]
-            for x in range(width):
-                result[x] += tap * (first[x] + second[x])
+        blur_row(source[plane], y, down, along, padded, out[plane, y])
 
 
 def _planes(source: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:

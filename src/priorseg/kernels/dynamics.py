@@ -5,50 +5,8 @@ import torch
 from torch import Tensor
 
 from ..geometry.compiled import compiled
-from .rows import sigmoid_row, softmax_row
+from .rows import blur_row, sigmoid_row, softmax_row
 from .threads import over_rows
-
-
-@compiled
-def _mirrored(index: int, size: int) -> int:
-    index %= 2 * size
-    return index if index < size else 2 * size - 1 - index
-
-
-@compiled
-def _blur_row(
-    plane: np.ndarray,
-    y: int,
-    down: np.ndarray,
-    along: np.ndarray,
-    padded: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """Convolve one row of a plane in both axes under the half-sample symmetric border."""
-    height, width = plane.shape
-    radius = len(along) - 1
-    centre = padded[radius : radius + width]
-    row = plane[y]
-    tap = down[0]
-    for x in range(width):
-        centre[x] = tap * row[x]
-    for step in range(1, len(down)):
-        one, two = plane[_mirrored(y - step, height)], plane[_mirrored(y + step, height)]
-        tap = down[step]
-        for x in range(width):
-            centre[x] += tap * (one[x] + two[x])
-    for x in range(radius):
-        padded[radius - 1 - x] = centre[_mirrored(-1 - x, width)]
-        padded[radius + width + x] = centre[_mirrored(width + x, width)]
-    tap = along[0]
-    for x in range(width):
-        out[x] = tap * centre[x]
-    for step in range(1, radius + 1):
-        first = padded[radius - step : radius - step + width]
-        second = padded[radius + step : radius + step + width]
-        tap = along[step]
-        for x in range(width):
-            out[x] += tap * (first[x] + second[x])
 
 
 @compiled
@@ -74,7 +32,7 @@ def _heights(
         if exclusive and k == channels - 1:
             blurred = rest  # the probabilities sum to 1, and so do their blurs
         else:
-            _blur_row(u[k], y, down, along, padded, row)
+            blur_row(u[k], y, down, along, padded, row)
             blurred = row
             for x in range(width):
                 rest[x] -= row[x]

@@ -1,4 +1,4 @@
-"""The links on single rows, in float32, in forms that vectorise."""
+"""The links and the blur of single rows, in forms that vectorise."""
 
 import math
 
@@ -74,3 +74,45 @@ def sigmoid_row(
         for x in range(width):
             small = target[x] / (1 + target[x])
             target[x] = 1 / (1 + target[x]) if source[x] >= 0 else small
+
+
+@compiled
+def _mirrored(index: int, size: int) -> int:
+    index %= 2 * size
+    return index if index < size else 2 * size - 1 - index
+
+
+@compiled
+def blur_row(
+    plane: np.ndarray,
+    y: int,
+    down: np.ndarray,
+    along: np.ndarray,
+    padded: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Convolve one row of a plane in both axes under the half-sample symmetric border."""
+    height, width = plane.shape
+    radius = len(along) - 1
+    centre = padded[radius : radius + width]
+    row = plane[y]
+    tap = down[0]
+    for x in range(width):
+        centre[x] = tap * row[x]
+    for step in range(1, len(down)):
+        one, two = plane[_mirrored(y - step, height)], plane[_mirrored(y + step, height)]
+        tap = down[step]
+        for x in range(width):
+            centre[x] += tap * (one[x] + two[x])
+    for x in range(radius):
+        padded[radius - 1 - x] = centre[_mirrored(-1 - x, width)]
+        padded[radius + width + x] = centre[_mirrored(width + x, width)]
+    tap = along[0]
+    for x in range(width):
+        out[x] = tap * centre[x]
+    for step in range(1, radius + 1):
+        first = padded[radius - step : radius - step + width]
+        second = padded[radius + step : radius + step + width]
+        tap = along[step]
+        for x in range(width):
+            out[x] += tap * (first[x] + second[x])
