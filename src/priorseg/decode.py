@@ -118,9 +118,9 @@ class _Decoding:
             for _, other in self.of(Star)
             if not set(other.extent) & set(prep.extent)
         ]
-        far = torch.from_numpy(np.any([mine > rival for rival in theirs], axis=0))
         if not theirs:
             return allowed
+        far = torch.from_numpy(np.any([mine > rival for rival in theirs], axis=0))
         member = torch.zeros(allowed.shape[1], dtype=torch.bool)
         member[list(prep.extent)] = True
         lost = far.to(allowed.device) & member.to(allowed.device).view(1, -1, 1, 1)

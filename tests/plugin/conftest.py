@@ -13,7 +13,12 @@ os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 
 CARDS = {
     "blobs": {"labels": {0: "background", 1: "ring", 2: "core"}, "channels": "grey"},
-    "colours": {"labels": {0: "background", 1: "rim", 2: "cup"}, "channels": "rgb", "roi": "disc"},
+    "colours": {
+        "labels": {0: "background", 1: "rim", 2: "cup"},
+        "objects": {1: "disc"},
+        "channels": "rgb",
+        "roi": "disc",
+    },
 }
 
 
@@ -28,11 +33,13 @@ class BrightIsInside:
 
     def __post_init__(self) -> None:
         from priorseg import VariationalHead, priors
+        from priorseg.card import Card
         from priorseg.links import Ordered
 
         smooth = priors.ThresholdDynamics(0.5, 1.0)
         self.sha256 = self.name
-        self.labels = dict(CARDS[self.name]["labels"])
+        self.card = Card(self.name, title=self.name, **CARDS[self.name])
+        self.labels = dict(self.card.labels)
         ordered = self.name == "colours"
         self.head = VariationalHead(
             [smooth], sweeps=5, link=Ordered((2, 1)) if ordered else "softmax"
