@@ -123,6 +123,23 @@ def test_a_disc_model_looks_about_the_disc() -> None:
     assert choose_region(frame, "whole", Card("discs", roi="disc"))[0] == slice(0, 812)
 
 
+def test_a_disc_model_sees_the_whole_of_a_crop() -> None:
+    crop = np.zeros((256, 300, 3), np.uint8)
+    region = choose_region(crop, "auto", Card("discs", roi="disc"))
+    assert region == (slice(0, 256), slice(0, 300))
+
+
+def test_the_region_that_was_seen_is_printed(folder: Path, capsys: Any) -> None:
+    assert run("square.png", "--region", "8,10,6") == 0
+    assert "seen: rows 6-11, columns 8-13" in capsys.readouterr().out
+
+
+def test_a_file_in_place_of_the_output_folder_is_named(folder: Path, capsys: Any) -> None:
+    Path("afile").write_text("")
+    assert main(["segment", "square.png", "--model", "square", "--out", "afile"]) == 2
+    assert "is a file" in capsys.readouterr().err
+
+
 def test_plain_leaves_the_priors_out(folder: Path) -> None:
     assert run("square.png", "--plain") == 0
     assert certificate()["planes"][0]["certificates"] == {}
@@ -144,6 +161,7 @@ def test_two_files_of_one_name_do_not_overwrite_each_other(folder: Path, capsys:
         (["--prior", "stars"], "There is no prior 'stars'"),
         (["--plain", "--volume", "1=5"], "--plain leaves out all priors"),
         (["--region", "1,2"], "--region '1,2' must be auto, whole or like 650,240,400"),
+        (["--volume", "1=nan"], "--volume '1=nan' must look like 1=3120"),
         (["--spacing", "1", "2", "3"], "--spacing takes one or two lengths"),
     ],
 )

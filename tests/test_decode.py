@@ -164,3 +164,15 @@ def test_arrays_and_lists_work_warm_as_well():
     warm = solve(logits, chosen, scene, sweeps=3)
     again = Scene(centres={1: [(5, 5)]}, volumes=torch.tensor([NAN, 20, NAN]).numpy())
     assert solve(logits, chosen, again, sweeps=3, warm=warm).decode().labels.shape == (1, 12, 12)
+
+
+def test_certificates_tell_the_objects_apart():
+    logits = noise(1, 2, 24, 24) * 3
+    scene = Scene(volumes=[[300.0, 100.0]])
+    chosen = [Volume(), Convex([1, 2]), Nested((2, 1))]
+    decoded = solve(logits, chosen, scene, link="ordered").decode()
+    certificate, labels = decoded.certificates["volume"], decoded.labels
+    disc, cup = int((labels > 0).sum()), int((labels == 2).sum())
+    assert dict(certificate.parts) == {1: abs(disc - 300), 2: abs(cup - 100)}
+    assert certificate.violations == sum(certificate.parts.values()) > 0
+    assert f"object 1: {disc} of 300 px" in certificate.message

@@ -1,8 +1,9 @@
 """The contract of a prior: a field on the logits, and an exact form on the label map."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,11 +25,13 @@ class Certificate:
     violations : int or float   0 = satisfied; its unit is in the message (pixels)
     satisfied : bool
     message : str               what holds or what is missing, for a person
+    parts : mapping             label -> its share of the violations, where a prior has several
     """
 
     violations: int | float
     satisfied: bool
     message: str
+    parts: Mapping[int, int] = dataclass_field(default_factory=dict)
 
 
 class Prior(nn.Module):
@@ -141,10 +144,14 @@ def whole_numbers(values: Any, name: str) -> tuple[int, ...]:
     ------
     ValueError  if one of them is not whole.
     """
-    listed = [values] if np.ndim(values) == 0 else list(values)
-    if any(int(value) != value for value in listed):
-        raise ValueError(f"{name} must be whole numbers, got {values}.")
-    return tuple(int(value) for value in listed)
+    try:
+        listed = [values] if np.ndim(values) == 0 else list(values)
+        whole = tuple(int(value) for value in listed)
+        if whole == tuple(listed):
+            return whole
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"{name} must be whole numbers, got {values!r}.")
 
 
 def as_floats(values: Any, name: str) -> Tensor:

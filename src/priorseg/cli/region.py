@@ -37,7 +37,8 @@ def choose_region(
     Parameters
     ----------
     plane : (Y, X) or (Y, X, C)
-    wanted : see `parse_region`   auto: about the optic disc if the model wants that, else whole
+    wanted : see `parse_region`   auto: about the optic disc on full frames, if the model wants
+             that, else whole
     card : Card
 
     Raises
@@ -49,7 +50,9 @@ def choose_region(
         return square_region(wanted[:2], wanted[2], shape)
     if wanted == "whole" or card.roi != "disc":
         return slice(0, shape[0]), slice(0, shape[1])
-    from ..localise import disc_region
+    from ..localise import disc_region, is_full_frame
 
+    if not is_full_frame(shape):
+        return slice(0, shape[0]), slice(0, shape[1])
     y, x, side = disc_region(plane)
     return square_region((y, x), side, shape)

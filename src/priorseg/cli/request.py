@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -67,6 +68,8 @@ def parse_volumes(texts: Sequence[str]) -> dict[int, float]:
         label, _, pixels = text.partition("=")
         try:
             volumes[int(label)] = float(pixels)
+            if not math.isfinite(volumes[int(label)]):
+                raise ValueError
         except ValueError:
             raise ValueError(f"--volume {text!r} must look like 1=3120 (label=pixels).") from None
     return volumes

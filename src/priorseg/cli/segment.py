@@ -99,8 +99,8 @@ def segment_file(path: Path, job: _Job) -> tuple[NDArray[np.int64], list[dict[st
     return (labels[0] if info.planes == 1 else labels), reports
 
 
-def _finish(path: Path, job: _Job) -> Path:
-    """Segment one file and write its two results."""
+def _finish(path: Path, job: _Job) -> str:
+    """Segment one file, write its two results and say where, and which region was seen."""
     labels, reports = segment_file(path, job)
     suffix = ".tiff" if labels.ndim > 2 or job.tiff else ".png"
     target = job.folder / f"{path.stem}_labels{suffix}"
@@ -111,7 +111,10 @@ def _finish(path: Path, job: _Job) -> Path:
     head = {"image": str(path), "model": job.model, "plain": job.request.plain}
     text = json.dumps({**head, "planes": reports}, indent=2)
     (job.folder / f"{path.stem}_certificate.json").write_text(text + "\n", encoding="utf-8")
-    return target
+    rows, columns = reports[0]["region"]["rows"], reports[0]["region"]["columns"]
+    if (rows[1] - rows[0], columns[1] - columns[0]) == labels.shape[-2:]:
+        return str(target)
+    return f"{target} (seen: rows {rows[0]}-{rows[1] - 1}, columns {columns[0]}-{columns[1] - 1})"
 
 
 def _prepare(arguments: argparse.Namespace) -> _Job:
@@ -124,6 +127,8 @@ def _prepare(arguments: argparse.Namespace) -> _Job:
     edges = tuple((arguments.spacing * 2)[-2:]) if arguments.spacing else None
     segmenter = _on_device(with_priors(load_bundle(arguments.model), request), arguments.device)
     folder = Path(arguments.out)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--out {folder} is a file; name a folder.")
     folder.mkdir(parents=True, exist_ok=True)
     return _Job(
         segmenter=segmenter,
@@ -167,7 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
             twin = taken.setdefault(path.stem, path)
             if twin != path:
                 raise ValueError(f"has the same name as {twin}; use another output folder")
-            print(f"{path} -> {_finish(path, job)}")
+            print(f"{path} -> {_finish(path, job)}", flush=True)
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
             failed += 1
             reason = " ".join(str(error).split()) or type(error).__name__

@@ -113,10 +113,11 @@ class Classes:
                 labels = tuple(frame.settings.volumes)
             else:
                 continue
-            symbol = SYMBOLS[OK if certificate.satisfied else BAD]
-            count = strings.ON if certificate.satisfied else short(certificate.violations)
             message = self.named(certificate.message)
-            found |= {(name, one): (f"{symbol} {count}", message) for one in labels}
+            for one in labels:
+                off = certificate.parts.get(one, certificate.violations)
+                mark = f"{SYMBOLS[BAD]} {short(off)}" if off else f"{SYMBOLS[OK]} {strings.ON}"
+                found[name, one] = (mark, message)
         return found
 
     def title(self, key: str) -> str:

@@ -151,13 +151,14 @@ class Convex(Prior):
 
     def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
         """Count pixels that are missing to the hulls of the components."""
-        missing, parts = 0, []
+        parts: dict[int, int] = {}
         for label, extent in zip(prep.labels, prep.extents, strict=True):
             masks = torch.isin(labels, _index(extent, labels)).cpu().numpy()
             found = sum(int(hull_deficit(mask)) for mask in masks)
-            missing += found
-            parts.append(f"object {label}: {found} px")
-        return Certificate(missing, missing == 0, "missing to the hull: " + "; ".join(parts))
+            parts[label] = found
+        text = "; ".join(f"object {label}: {found} px" for label, found in parts.items())
+        missing = sum(parts.values())
+        return Certificate(missing, missing == 0, f"missing to the hull: {text}", parts)
 
 
 def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], link: Link) -> Tensor:

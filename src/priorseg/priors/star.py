@@ -232,4 +232,4 @@ class Star(Prior):
         text = f"{count} of {size} px of object {self.label} break the star shape"
         if size == 0:
             text = f"object {self.label} is empty"
-        return Certificate(count, count == 0, text)
+        return Certificate(count, count == 0, text, {self.label: count})
