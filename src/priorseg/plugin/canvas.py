@@ -82,7 +82,7 @@ class Canvas:
         """Give the number of the plane that the viewer shows."""
         if self.image is None:
             return 0
-        return plane_index(self.image, self.viewer.dims.current_step)
+        return plane_index(self.image, self.viewer.dims.point)
 
     def zoom_to(self, region: tuple[slice, slice]) -> None:
         """Bring a region of the image into view, with a margin."""

@@ -23,7 +23,7 @@ def read(layer: Image) -> dict[str, Any]:
     ------
     ValueError  if the layer is no picture and no stack; says what to do.
     """
-    array = layer.data[0] if layer.multiscale else layer.data
+    array = _finest(layer)
     stack = layer.ndim - 2
     if not 0 <= stack <= 2:
         raise ValueError(strings.TOO_MANY_AXES.format(count=layer.ndim))
@@ -33,28 +33,37 @@ def read(layer: Image) -> dict[str, Any]:
     return {
         "array": array,
         "axes": "TZ"[2 - stack :] + "YX" + "C" * bool(layer.rgb),
-        "spacing": tuple(abs(float(edge)) for edge in np.asarray(layer.scale)[-2:]),
+        "spacing": tuple(float(np.linalg.norm(edge)) for edge in pixel_edges(layer)),
         "units": "px" if units[0] in ("pixel", "pixels") else units[0],
         "name": layer.name,
     }
 
 
-def plane_index(layer: Image, step: Sequence[int]) -> int:
-    """Give the number of the plane of a stack that the viewer shows.
+def pixel_edges(layer: Image) -> np.ndarray:
+    """Give the edges of a pixel along Y and X in the world, by scale, affine and all, (2, ndim)."""
+    origin = np.zeros(layer.ndim)
+    start = np.asarray(layer.data_to_world(origin), float)
+    steps = np.eye(layer.ndim)[-2:]
+    return np.stack([np.asarray(layer.data_to_world(step), float) - start for step in steps])
+
+
+def plane_index(layer: Image, point: Sequence[float]) -> int:
+    """Give the number of the plane of a stack that is shown, in the layer's own steps.
 
     Parameters
     ----------
-    step : the viewer's current step along every axis
+    point : the viewer's place in the world along every axis; other layers may have finer steps
     """
     stack = layer.ndim - 2
     if stack == 0:
         return 0
-    shape = (layer.data[0] if layer.multiscale else layer.data).shape[:stack]
-    place = [
-        min(max(int(at), 0), size - 1)
-        for at, size in zip(list(step)[-layer.ndim : -2], shape, strict=True)
-    ]
-    return int(np.ravel_multi_index(place, shape))
+    shape = _finest(layer).shape[:stack]
+    inside = np.clip(np.round(layer.world_to_data(point)[:stack]), 0, np.asarray(shape) - 1)
+    return int(np.ravel_multi_index(tuple(inside.astype(int)), shape))
+
+
+def _finest(layer: Image) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
 
 
 def inverted(array: np.ndarray) -> np.ndarray:
