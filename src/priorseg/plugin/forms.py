@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QAbstractSlider, QAbstractSpinBox, QWidget
 
 from ..spec import Range, parameters
 from . import strings
+from .widgets import guard_wheel
 
 STEPS = 1000  # positions of a slider
 NAME_WIDTH, NUMBER_WIDTH = 62, 76
@@ -129,6 +130,7 @@ class RangeRow:
             widget.setToolTip(tip)
             widget.setAccessibleName(f"{title}, {kind}")
         self._title.native.setToolTip(tip)
+        guard_wheel(self.bar, self.field)
         _DoubleClick(self.bar, self.reset)
         _DoubleClick(self._title.native, self.reset)
 

@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QSpinBox, QWidget
 
 from . import strings
-from .widgets import Notice, Wrapped, button, column, combo, describe, heading, row
+from .widgets import Notice, Wrapped, button, column, combo, describe, guard_wheel, heading, row
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -57,6 +57,7 @@ class ImageSection(QWidget):
         self.side.setFixedWidth(66)
         self.side.setKeyboardTracking(False)
         describe(self.side, strings.SIDE, strings.TIP_SIDE)
+        guard_wheel(self.side)
         self.side.valueChanged.connect(self.resized)
         self.pick = button(strings.PICK, strings.TIP_PICK, checkable=True)
         self.pick.clicked.connect(lambda: self.region.emit(PICK))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -28,6 +28,28 @@ def describe(widget: QWidget, name: str, tip: str) -> None:
     """Give a control its name for screen readers and its tooltip."""
     widget.setAccessibleName(name)
     widget.setToolTip(tip)
+
+
+class _WheelGuard(QObject):
+    """Leave the mouse wheel to the panel, unless the control has the keyboard."""
+
+    def __init__(self, watched: QWidget) -> None:
+        super().__init__(watched)
+        watched.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # the wheel itself gives no focus
+        watched.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Pass the wheel to the parents of a control that is not in use."""
+        if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
+            event.ignore()
+            return True
+        return bool(super().eventFilter(watched, event))
+
+
+def guard_wheel(*controls: QWidget) -> None:
+    """Let the wheel change combos, sliders and numbers only where the keyboard would."""
+    for control in controls:
+        _WheelGuard(control)
 
 
 def heading(text: str) -> QLabel:
@@ -72,6 +94,7 @@ def combo(name: str, tip: str) -> QComboBox:
     box.setMinimumContentsLength(8)
     box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     describe(box, name, tip)
+    guard_wheel(box)
     return box
 
 
