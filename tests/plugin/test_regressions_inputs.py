@@ -64,3 +64,56 @@ def test_the_wheel_changes_a_control_that_has_the_keyboard(desk) -> None:
     desk.until(form.field.hasFocus, timeout=5000)
     wheel(form.field)
     assert form.value < 0.5
+
+
+def text_of(desk, image: np.ndarray, **options) -> str:
+    """Give what the panel says about an image, once it is chosen."""
+    desk.viewer.add_image(image, **options)
+    desk.qtbot.wait(50)
+    return desk.panel.image.info.text()
+
+
+def test_spacing_is_the_edge_of_a_pixel_by_scale_and_affine(desk) -> None:
+    affine = np.array([[0, -0.5, 7], [3, 0, 0], [0, 0, 1]])  # a quarter turn: Y 3, X 0.5 long
+    said = text_of(desk, blob_image(), scale=(1, 2), units=("um", "um"), affine=affine)
+    assert desk.controller.session.info.spacing == pytest.approx((3, 1))
+    assert "3 × 1 micrometer/px (Y × X)" in said
+    assert "pixels of the finer axis" in said
+
+
+def test_square_pixels_are_told_by_one_number_and_no_remark(desk) -> None:
+    said = text_of(desk, blob_image(), scale=(0.5, 0.501), units=("um", "um"))
+    assert "· 0.5 micrometer/px" in said
+    assert "!" not in said
+
+
+def test_a_sheared_layer_is_told(desk) -> None:
+    assert "sheared" in text_of(desk, blob_image(), affine=[[1, 0.5, 0], [0, 1, 0], [0, 0, 1]])
+
+
+def test_a_rotated_layer_is_not_sheared(desk) -> None:
+    assert "!" not in text_of(desk, blob_image(), rotate=30)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_channels_first_are_told_with_what_to_do(desk, count) -> None:
+    said = text_of(desk, planes(count))
+    assert "channels first" in said
+    assert "np.moveaxis(data, 0, -1), rgb=True" in said
+    assert f"of {count}" in said  # still planes
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.full((40, 40), np.nan), np.ones((1, 1)), np.zeros((2, 2, 2, 8, 8))],
+    ids=["nan", "one pixel", "five axes"],
+)
+def test_an_image_that_cannot_be_segmented_is_named(desk, image) -> None:
+    with np.errstate(all="ignore"):
+        said = text_of(desk, image, name="odd", contrast_limits=(0, 1))
+    assert "“odd” cannot be segmented" in said
+    assert desk.panel.image.notice.text
+
+
+def test_a_constant_image_is_told(desk) -> None:
+    assert "constant" in text_of(desk, np.full((40, 40), 7, np.uint8))

@@ -7,7 +7,20 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QSpinBox, QWidget
 
 from . import strings
-from .widgets import Notice, Wrapped, button, column, combo, describe, guard_wheel, heading, row
+from .pixels import is_square, remarks
+from .widgets import (
+    SYMBOLS,
+    WARN,
+    Notice,
+    Wrapped,
+    button,
+    column,
+    combo,
+    describe,
+    guard_wheel,
+    heading,
+    row,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -83,13 +96,15 @@ class ImageSection(QWidget):
         self.box.setCurrentIndex(places[0] if places else -1)
         self.box.setEnabled(bool(layers))
         self._regions.setVisible(self.layer is not None)
-        if not layers:
-            self.info.setText(strings.NO_IMAGE)
+        if self.layer is None:
+            self.info.setText(strings.CHOOSE_IMAGE if layers else strings.NO_IMAGE)
 
     def show_info(self, info: "ImageInfo | None", plane: int = 0, *, grey: bool = False) -> None:
         """Show what the image is; grey = it has one channel, whatever the network gets."""
+        layer = self.layer
         if info is None:
-            self.info.setText(strings.NO_IMAGE)
+            name = strings.CANNOT.format(name=layer.name) if layer else strings.NO_IMAGE
+            self.info.setText(name)
             return
         kinds = {1: "grey", 3: "RGB", 4: "RGBA"}
         kind = kinds[1] if grey else kinds.get(info.channels, f"{info.channels} channels")
@@ -97,9 +112,9 @@ class ImageSection(QWidget):
         text = f"{info.shape[0]} × {info.shape[1]} px · {kind} · {info.dtype}"
         if info.planes > 1:
             text += " · " + strings.PLANE.format(plane=plane + 1, planes=info.planes)
-        if info.units not in ("px", "pixel"):
-            text += f" · {info.spacing[0]:.4g} {info.units}/px"
-        self.info.setText(text)
+        text += _spacing(info)
+        notes = remarks(layer, plane, info.spacing) if layer is not None else []
+        self.info.setText("\n".join([text, *(f"{SYMBOLS[WARN]} {note}" for note in notes)]))
 
     def show_region(self, mode: str, side: int, *, findable: bool, picking: bool) -> None:
         """Show the region's mode and side; only what can be found is offered to be found."""
@@ -112,3 +127,12 @@ class ImageSection(QWidget):
         self.side.blockSignals(False)
         self.side.setEnabled(mode != WHOLE)
         self.pick.setChecked(picking)
+
+
+def _spacing(info: "ImageInfo") -> str:
+    """Write the edges of a pixel, if they say more than that pixels are square."""
+    known = info.units not in ("px", "pixel")
+    units, (y, x) = info.units if known else "", info.spacing
+    if not is_square(info.spacing):
+        return " · " + strings.SPACINGS.format(y=y, x=x, units=units).replace(" /px", " per px")
+    return " · " + strings.SPACING.format(spacing=y, units=units) if known else ""

@@ -8,6 +8,8 @@ from napari.layers import Image
 
 from . import strings
 
+ALIKE = 0.01  # edges of a pixel that differ by less count as equal; so do right angles
+SPARSE = 16  # every so many pixels are looked at before all of them are
 OURS = "priorseg"  # marks the layers that the panel has made, in their metadata
 
 
@@ -60,6 +62,43 @@ def plane_index(layer: Image, point: Sequence[float]) -> int:
     shape = _finest(layer).shape[:stack]
     inside = np.clip(np.round(layer.world_to_data(point)[:stack]), 0, np.asarray(shape) - 1)
     return int(np.ravel_multi_index(tuple(inside.astype(int)), shape))
+
+
+def is_square(spacing: Sequence[float]) -> bool:
+    """Say whether the edges of a pixel are equal."""
+    return max(spacing) <= (1 + ALIKE) * min(spacing)
+
+
+def remarks(layer: Image, plane: int, spacing: Sequence[float]) -> list[str]:
+    """Say what a person should know about a layer that can be segmented, sentence by sentence.
+
+    Parameters
+    ----------
+    plane : int         as `plane_index` gives it
+    spacing : (Y, X)    edges of a pixel
+    """
+    found, edges = [], pixel_edges(layer)
+    array = _finest(layer)
+    if layer.ndim == 3 and not layer.rgb and array.shape[0] in (3, 4):
+        text = strings.CHANNELS_FIRST.format(count=array.shape[0])
+        found.append(text)
+    if not is_square(spacing):
+        found.append(strings.NOT_SQUARE)
+    if abs(edges[0] @ edges[1]) > ALIKE * np.prod(np.linalg.norm(edges, axis=1)):
+        found.append(strings.SHEARED)
+    stack = array.shape[: layer.ndim - 2]
+    if _is_constant(array[np.unravel_index(plane, stack) if stack else ...]):
+        found.append(strings.CONSTANT)
+    return found
+
+
+def _is_constant(plane: Any) -> bool:
+    """Say whether all pixels are equal; of most images only a few are looked at."""
+    for step in (SPARSE, 1):
+        pixels = np.asarray(plane[::step, ::step])
+        if (pixels != pixels[0, 0]).any():
+            return False
+    return True
 
 
 def _finest(layer: Image) -> Any:

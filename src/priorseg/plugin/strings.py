@@ -159,7 +159,29 @@ HELP = (
     "pan. Double-click a slider: trained value."
 )
 HELP_BUTTON, TIP_HELP = "?", "Show or hide the keys."
+NOT_CERTIFIED = "Preview, not certified yet."
+LAST_RESULT = "Of the last result; the settings above were changed since:"
+NOT_APPLIED = "Press Run: these settings are not applied."
+STATE_CANCELLED_EMPTY = "Cancelled: no result yet"
+PAINTED_COPY = "{name}: painted copy"
+PAINTED = "Each solve rewrites the result. What you painted is kept in the hidden layer “{name}”."
+KEPT_PART = "{name}: {kind}"
 GREY = "Grey image, model trained on colour: judge the result with care."
+
+CANNOT = "“{name}” cannot be segmented as it is: see below."
+CHOOSE_IMAGE = "Choose an image layer."
+SPACING = "{spacing:.4g} {units}/px"
+SPACINGS = "{y:.4g} × {x:.4g} {units}/px (Y × X)"
+NOT_SQUARE = (
+    "Pixels are not square: strength and detail count pixels of the finer axis, radii the pixels "
+    "of each axis."
+)
+SHEARED = "The layer is sheared: lengths are measured as if its axes were at right angles."
+CHANNELS_FIRST = (
+    "Looks like channels first, here read as {count} planes. For colours add it again with "
+    "viewer.add_image(np.moveaxis(data, 0, -1), rgb=True)."
+)
+CONSTANT = "The image is constant: nothing to segment."
 
 
 def parameter(name: str) -> str:
