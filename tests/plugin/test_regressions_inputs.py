@@ -44,9 +44,10 @@ def test_the_wheel_over_the_panel_changes_no_control(desk) -> None:
     panel = desk.panel
     form = panel.priors.forms["threshold_dynamics"].rows["weight"]
     before = panel.priors.settings, panel.image.side.value()
+    target = panel.priors.details.target
     for control in (panel.image.box, panel.image.mode, panel.image.side, panel.model.box,
-                    panel.priors.smoother, form.bar, form.field, panel.live.view,
-                    panel.priors.details.target.bar, panel.priors.details.target.field):  # fmt: skip
+                    panel.priors.smoother, form.bar, form.field, panel.live.view, target.bar,
+                    target.field):  # fmt: skip
         control.clearFocus()
         assert not wheel(control), control.accessibleName()  # so that Qt asks the scroll area
         assert not control.hasFocus()
@@ -117,3 +118,67 @@ def test_an_image_that_cannot_be_segmented_is_named(desk, image) -> None:
 
 def test_a_constant_image_is_told(desk) -> None:
     assert "constant" in text_of(desk, np.full((40, 40), 7, np.uint8))
+
+
+def test_a_free_volume_tells_the_label_map_and_the_network(desk) -> None:
+    desk.open()
+    frame = desk.run()
+    details = desk.panel.priors.details
+    alone = desk.controller.plain.counts[1]
+    share = 100 * frame.counts[1] / frame.probs[0].size
+    expected = f"label map: {frame.counts[1]:,} px ({share:.1f} %), network alone: {alone:,} px"
+    assert details._share.text() == expected
+    assert not details.target.field.isEnabled()
+    assert "free" in details.target.field.toolTip()
+    desk.panel.priors.table.cell("volume", 1).click()
+    desk.calm()
+    assert details.target.field.isEnabled()
+    assert "% of region" in details._share.text()
+
+
+def unmet(label: int, convex: int):
+    """Make the final frame of a volume that convexity has prevented."""
+    from dataclasses import replace
+
+    from priorseg.plugin import edits
+    from priorseg.prior import Certificate
+
+    def frame_of(frame):
+        settings = edits.with_volume(edits.with_convex(frame.settings, {convex}), label, 900)
+        missed = Certificate(5, False, "5 px too many", {label: 5})
+        return replace(frame, settings=settings, certificates={"volume": missed})
+
+    return frame_of
+
+
+def test_convexity_that_prevents_a_volume_can_be_switched_off_at_once(desk) -> None:
+    desk.open()
+    frame = unmet(2, 2)(desk.run())
+    priors = desk.panel.priors
+    priors.set_settings(frame.settings)
+    priors.show_frame(frame)
+    assert "Convex goes before volume: core" in priors.notice.text
+    assert priors.notice.action.text() == "Convex off"
+    priors.notice.action.click()
+    after = desk.calm()
+    assert after.counts[2] == 900
+    assert not priors.notice.text
+
+
+def test_convexity_of_another_object_is_not_blamed(desk) -> None:
+    desk.open()
+    desk.panel.priors.show_frame(unmet(1, 2)(desk.run()))
+    assert not desk.panel.priors.notice.text
+
+
+def test_a_solve_that_has_not_converged_offers_more_sweeps(desk) -> None:
+    from dataclasses import replace
+
+    desk.open()
+    desk.run()
+    priors = desk.panel.priors
+    priors.edit(replace(priors.settings, replay=False, sweeps=1, tol=1e-9))
+    desk.calm()
+    assert "Not converged after 1 sweeps in " in priors.notice.text
+    priors.notice.action.click()
+    assert desk.calm().settings.sweeps == 2

@@ -103,8 +103,21 @@ class ClassDetails(QWidget):
             self.target.set_bounds(bounds, Range(1, pixels))
         if not self.target.bar.isSliderDown():
             self.target.set(network if target is None else target)
-        wanted = self.target.value
-        text = strings.SHARE.format(share=100 * wanted / pixels, network=network)
+        self._tell_volume(target, network, pixels, soft, hard)
+
+    def _tell_volume(
+        self, target: float | None, network: int, pixels: int, soft: float | None, hard: int | None
+    ) -> None:
+        """Write what `show_volume` was told; a free volume has no number to ask for."""
+        field = self.target.field
+        field.setEnabled(target is not None)
+        field.setToolTip(strings.TIP_FREE_VOLUME if target is None else self.target.bar.toolTip())
+        if target is None:
+            text = strings.NETWORK_VOLUME if hard is None else strings.FREE_VOLUME
+            share = 100 * (network if hard is None else hard) / pixels
+            self._share.setText(text.format(hard=hard, share=share, network=network))
+            return
+        text = strings.SHARE.format(share=100 * self.target.value / pixels, network=network)
         if soft is not None and hard is not None:
             text += "\n" + strings.SOFT_HARD.format(soft=soft, hard=hard)
         self._share.setText(text)

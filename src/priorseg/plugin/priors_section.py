@@ -1,6 +1,7 @@
 """Section 3 of the panel: which shape priors are on, per class, and how strong."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from . import edits, strings
 from .class_table import ClassTable
 from .details import ClassDetails
 from .forms import PriorForm
-from .widgets import Notice, Wrapped, column, combo, describe, heading
+from .widgets import WARN, Notice, Wrapped, column, combo, describe, heading
 
 if TYPE_CHECKING:
     from ..session import Frame
@@ -142,6 +143,44 @@ class PriorsSection(QWidget):
         self._frame = frame
         self._show_cells()
         self._show_details()
+        if frame is not None and frame.final:
+            self._warn(frame)
+
+    def _warn(self, frame: "Frame") -> None:
+        """Say what the frame does not hold to, with a way out."""
+        rivals = self._rivals(frame)
+        if rivals:
+            names = ", ".join(self.classes.objects[label] for label in rivals)
+            self.notice.say(
+                strings.CONVEX_FIRST.format(names=names), WARN, strings.CONVEX_OFF,
+                lambda: self._drop_convex(rivals),
+            )  # fmt: skip
+        elif not frame.settings.replay and frame.residual > frame.settings.tol:
+            text = strings.NOT_CONVERGED.format(sweeps=frame.sweeps, seconds=frame.seconds)
+            self.notice.say(text, WARN, strings.MORE_SWEEPS, self._double_sweeps)
+
+    def _rivals(self, frame: "Frame") -> set[int]:
+        """Find convex labels that share pixels with an object whose volume is not met."""
+        classes, settings = self.classes, frame.settings
+        missed = {
+            label
+            for key, certificate in frame.certificates.items()
+            if edits.family(key)[0] == "volume" and not certificate.satisfied
+            for label in settings.volumes
+            if certificate.parts.get(label, certificate.violations)
+        }
+        if classes is None:
+            return set()
+        held = {part for label in missed for part in classes.whole(label, settings)}
+        convex = edits.convex_labels(settings)
+        return {label for label in convex if held & {*classes.whole(label, settings)}}
+
+    def _drop_convex(self, labels: set[int]) -> None:
+        rest = {*edits.convex_labels(self.settings)} - labels
+        self.edit(edits.with_convex(self.settings, rest))
+
+    def _double_sweeps(self) -> None:
+        self.edit(replace(self.settings, sweeps=2 * self.settings.sweeps))
 
     def show_settings(self) -> None:
         """Bring every control in line with the settings."""

@@ -183,6 +183,16 @@ CHANNELS_FIRST = (
 )
 CONSTANT = "The image is constant: nothing to segment."
 
+FREE_VOLUME = "label map: {hard:,} px ({share:.1f} %), network alone: {network:,} px"
+NETWORK_VOLUME = "network alone: {network:,} px ({share:.1f} % of region)"
+TIP_FREE_VOLUME = (
+    "The volume is free. Switch it on in the table, or move the slider, to ask for a number."
+)
+CONVEX_FIRST = "Convex goes before volume: {names} cannot have both, and keeps its convexity."
+CONVEX_OFF = "Convex off"
+NOT_CONVERGED = "Not converged after {sweeps} sweeps in {seconds:.1f} s."
+MORE_SWEEPS = "Twice as many sweeps"
+
 
 def parameter(name: str) -> str:
     """Give the word a user sees for a parameter."""
