@@ -104,11 +104,11 @@ def test_closing_the_window_while_solving_joins_the_thread(desk) -> None:
 def test_closing_the_panel_leaves_the_viewer_alone(desk) -> None:
     desk.open()
     desk.run()
-    kept = [layer.name for layer in desk.viewer.layers]
+    kept = len(desk.viewer.layers)
     desk.viewer.window.remove_dock_widget(desk.panel)
     desk.panel.deleteLater()
     desk.until(lambda: not any(t.name == "priorseg" for t in threading.enumerate()), 5000)
-    assert [layer.name for layer in desk.viewer.layers] == kept
+    assert len(desk.viewer.layers) == kept
     desk.viewer.add_image(blob_image())
     desk.viewer.layers.clear()
 

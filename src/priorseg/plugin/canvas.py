@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
-from .layers import ResultLayers, placement
+from . import strings
+from .layers import ResultLayers, placement, take_out
 from .marks import CentreLayer, Guides
 from .picker import Picker
-from .pixels import is_candidate, plane_index
+from .pixels import OURS, is_candidate, plane_index
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -31,6 +34,7 @@ class Canvas:
     listed = Signal(object)  # layers came (the new one), went or were renamed (None)
     lost = Signal(str)  # the image was deleted; its name
     swapped = Signal()  # the image has other pixels
+    painted = Signal(str)  # strokes on a result were put aside; the layer's name
     plane = Signal(int)  # another plane of the stack is shown
 
     def __init__(self, viewer: "Viewer") -> None:
@@ -41,6 +45,7 @@ class Canvas:
         self.guides = Guides(viewer)
         self.picker = Picker(viewer)
         self._plane = 0
+        self._kept: Layer | None = None
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -61,11 +66,15 @@ class Canvas:
             getattr(image.events, name).connect(self._on_moved)
         image.events.data.connect(self._on_data)
         self.results = ResultLayers(self.viewer, image, names)
+        self.results.painted.connect(self.painted)
+        if self._kept is not None:
+            self._kept.visible = False  # of another image or model
+            self._kept = None
         self.centres.image = self.guides.image = image
         self._plane = self.shown_plane()
 
-    def release(self) -> None:
-        """Let go of the image."""
+    def release(self, *, deleted: bool = False) -> None:
+        """Let go of the image; deleted = napari is removing it, perhaps with other layers."""
         image, self.image = self.image, None
         self.picker.disarm()
         if image is not None:
@@ -73,15 +82,19 @@ class Canvas:
                 getattr(image.events, name).disconnect(self._on_moved)
             image.events.data.disconnect(self._on_data)
         results, self.results = self.results, None
+        gone = self.centres.release() + self.guides.release()
         if results is not None:
-            results.leave(image.name if image is not None else "")
-        self.centres.remove()
-        self.guides.remove()
+            self._kept, spare = results.leave(image.name if image is not None else "")
+            gone += spare
+        if deleted:
+            QTimer.singleShot(0, partial(take_out, self.viewer, gone))
+        else:
+            take_out(self.viewer, gone)
 
     def shown_plane(self) -> int:
         """Give the number of the plane that the viewer shows."""
-        if self.image is None:
-            return 0
+        if self.image is None or self.image not in self.viewer.layers:
+            return self._plane  # a deleted stack takes its axis along before anyone is told
         return plane_index(self.image, self.viewer.dims.point)
 
     def zoom_to(self, region: tuple[slice, slice]) -> None:
@@ -99,7 +112,7 @@ class Canvas:
         self.viewer.scene.camera.zoom = ZOOM_SHARE * min(size[0] / height, size[1] / width)
 
     def close(self) -> None:
-        """Stop watching; the layers stay."""
+        """Stop watching; the layers stay and belong to the user."""
         with suppress(Exception):
             self.picker.disarm()
         events = self.viewer.layers.events
@@ -116,6 +129,10 @@ class Canvas:
             for name in _MOVES:
                 getattr(self.image.events, name).disconnect(self._on_moved)
             self.image.events.data.disconnect(self._on_data)
+        for part in (self.results, self.centres, self.guides):
+            for layer in part.release() if part is not None else ():
+                with suppress(RuntimeError):  # the window is gone
+                    _give(layer, self.image.name if self.image is not None else "")
 
     def draw_guides(
         self, region: tuple[slice, slice] | None, circles: Sequence[tuple[float, float, float]]
@@ -136,7 +153,7 @@ class Canvas:
         self.guides.on_removed(layer)
         if layer is self.image:
             name = layer.name
-            self.release()
+            self.release(deleted=True)
             self.lost.emit(name)
         if is_candidate(layer):
             self.listed.emit(None)
@@ -160,3 +177,9 @@ class Canvas:
         if shown != self._plane:
             self._plane = shown
             self.plane.emit(shown)
+
+
+def _give(layer: Layer, name: str) -> None:
+    """Leave a layer of the panel to the user, under the image's name."""
+    layer.name = strings.KEPT_PART.format(name=name, kind=layer.metadata[OURS])
+    layer.editable = True

@@ -1,13 +1,14 @@
 """What the panel does: from the controls and the viewer to the session, and back."""
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..session import Frame, Settings
 from . import edits, strings
 from .canvas import Canvas
+from .frames import FrameFlow
 from .image_flow import ImageFlow
+from .keys import bind
 from .layers import warm_up
 from .live_session import LiveSession
 from .model import Classes
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from .panel import SegmentationPanel
 
-log = logging.getLogger(__name__)
 CONVERGED_SWEEPS, CONVERGED_TOL = 400, 1e-3
 
 
@@ -42,9 +42,13 @@ class Controller:
         self.region = RegionChoice(self)
         self.classes: Classes | None = None
         self.plain: Frame | None = None
-        self.shown: Frame | None = None
+        self._asked: Settings | None = None
+        self._name = ""
         self._wants_run = False
-        self._stage = "idle"
+        self.stage = "idle"
+        self.frames = FrameFlow(self)
+        self.escape = bind(panel, "Escape", self.cancel)
+        self.refresh_escape()
         self.images = ImageFlow(self)
         self.pointing = Pointing(self)
         self._connect()
@@ -58,15 +62,16 @@ class Controller:
         panel.live.converge.connect(self.on_converge)
         worker.loaded.connect(self.on_loaded)
         worker.computed.connect(self.on_computed)
-        worker.frame.connect(self.on_frame)
-        worker.finished.connect(self.on_finished)
         worker.progress.connect(panel.status.progress)
-        worker.failed.connect(self.on_failed)
+        worker.failed.connect(self.frames.on_failed)
         worker.state.connect(self.on_state)
+        self.canvas.picker.switched.connect(self.refresh_escape)
+        self.canvas.painted.connect(self.pointing.on_painted)
 
     def close(self, timeout: float = 2.0) -> bool:
         """Stop the worker and let go of the viewer; say whether the thread has ended."""
         self.canvas.close()
+        self.frames.quiet = True
         return self.worker.stop(timeout)
 
     @property
@@ -74,11 +79,21 @@ class Controller:
         """Give what the controls say."""
         return self.panel.priors.settings
 
+    @property
+    def shown(self) -> Frame | None:
+        """Give the frame that is seen."""
+        return self.frames.shown
+
+    def refresh_escape(self) -> None:
+        """Take the Esc key only while there is something to cancel: napari wants it too."""
+        canvas = self.canvas
+        waits = canvas.picker.armed or canvas.centres.armed
+        self.escape.setEnabled(waits or self.stage != "idle" or self.frames.sketched)
+
     def forget_result(self, *, keep_marks: bool) -> None:
         """Show no result; marks are centres and volumes."""
-        self.plain = self.shown = None
-        self.panel.priors.show_frame(None)
-        self.panel.live.clear()
+        self.plain = None
+        self.frames.forget()
         self.panel.priors.notice.clear()
         if not keep_marks:
             settings = replace(self.settings, centres={}, volumes={})
@@ -86,9 +101,10 @@ class Controller:
             self.panel.priors.set_settings(settings)
 
     def choose_model(self, name: str) -> None:
-        """Load a model in the worker's thread."""
-        if not name:
+        """Load a model in the worker's thread, unless it is the one in use."""
+        if not name or (name == self._name and self.classes is not None):
             return
+        self._name = name
         self.worker.cancel()
         self.panel.model.choose(name)
         self.panel.model.notice.clear()
@@ -97,6 +113,7 @@ class Controller:
         self.forget_result(keep_marks=False)
         if self.canvas.image is not None:
             self.canvas.use(self.canvas.image, {})
+            self.pointing.show_view()
         self.region.suit_model()
         self.panel.status.say(BUSY, strings.STATE_LOADING)
         self.load()
@@ -125,8 +142,10 @@ class Controller:
         self.classes = Classes.of(segmenter)
         self.panel.priors.set_model(self.classes, self.session.default_settings())
         self.panel.live.set_classes(self.classes)
+        self.panel.live.set_converged(not self.settings.replay)
         if self.canvas.results is not None:
             self.canvas.results.set_names(self.classes.names)
+            self.pointing.show_view()
         self.say_ready()
         if self._wants_run:
             self.run()
@@ -159,9 +178,14 @@ class Controller:
             self.canvas.zoom_to(self.session.region)
         self.pointing.draw_guides()
         if self.session.ready and self.plain is not None:
-            self.worker.request(self.settings)
+            self._request()
         else:
+            self._asked, self.frames.quiet = self.settings, False
             self.worker.compute(self.settings)
+
+    def _request(self, *, preview: bool = False) -> None:
+        self._asked, self.frames.quiet = self.settings, False
+        self.worker.request(self.settings, preview)
 
     def run_again(self, *, always: bool = False) -> None:
         """Run if there was a result before, or always."""
@@ -174,11 +198,17 @@ class Controller:
         self.plain = self.session.alone
         if self.classes is not None and self.plain is not None:
             self.panel.priors.set_network(self.classes.counts(self.plain.counts))
+            if self.settings != self._asked:  # edited while the network ran
+                self.on_edited(False)
 
     def on_edited(self, dragging: bool) -> None:
         """Solve the settings again, unless they contradict themselves."""
         priors = self.panel.priors
+        self.panel.live.set_converged(not self.settings.replay)
         if self.plain is None or self.classes is None:
+            if self.shown is not None and not self.worker.busy:
+                self.frames.tell()
+                priors.notice.say(strings.NOT_APPLIED, WARN, strings.RUN, self.run)
             return
         pixels = int(self.plain.probs[0].size)
         order = self.classes.nesting if self.classes.ordered else ()
@@ -186,6 +216,7 @@ class Controller:
         if found is not None:
             text, label = found
             self.worker.cancel()
+            self.frames.restore()
             self.panel.status.say(BAD, strings.STATE_REFUSED)
             priors.notice.say(
                 text, BAD, strings.FREE.format(name=self.classes.objects[label]),
@@ -195,9 +226,9 @@ class Controller:
         priors.notice.clear()
         self.pointing.draw_guides()
         if not dragging:
-            self.worker.request(self.settings)
+            self._request()
         elif self.panel.live.live_box.isChecked():
-            self.worker.request(self.settings, preview=True)
+            self._request(preview=True)
 
     def on_converge(self, on: bool) -> None:
         """Solve until converged, or as often as trained."""
@@ -216,34 +247,23 @@ class Controller:
             self.load()
 
     def cancel(self) -> None:
-        """Stop what runs and what waits for a click."""
-        busy = self.worker.busy
+        """Stop what runs and what waits for a click; show the last result."""
+        busy = self.worker.busy or self.frames.sketched
         self._wants_run = self.region.searching = False
         self.worker.cancel()
         self.pointing.disarm()
         if busy:
-            self.panel.status.say(WARN, strings.STATE_CANCELLED)
-
-    def on_frame(self, frame: Frame) -> None:
-        """Show a frame."""
-        if self.canvas.results is None:
-            return
-        self.shown = frame
-        self.canvas.results.show(frame)
-        self.panel.priors.show_frame(frame)
-        self.panel.live.show_frame(frame)
-        text = strings.STATE_DONE if frame.final else strings.STATE_PREVIEW
-        if not frame.final:
-            self.panel.status.say(BUSY, text.format(ms=1000 * frame.seconds, sweeps=frame.sweeps))
-
-    def on_finished(self, frame: Frame) -> None:
-        """Say how long a solve took."""
-        text = strings.STATE_DONE if frame.final else strings.STATE_PREVIEW
-        self.panel.status.say(OK, text.format(ms=1000 * frame.seconds, sweeps=frame.sweeps))
+            self.frames.restore()
+            stays = self.shown is not None
+            self.panel.status.say(
+                WARN, strings.STATE_CANCELLED if stays else strings.STATE_CANCELLED_EMPTY
+            )
+        self.refresh_escape()
 
     def on_state(self, state: str) -> None:
         """Say what the worker does."""
-        self._stage = state
+        self.stage = state
+        self.refresh_escape()
         status = self.panel.status
         if state == "idle":
             if status.level == BUSY:
@@ -255,28 +275,6 @@ class Controller:
         status.say(BUSY, text)
         if state == "network" or state == "loading":
             status.progress(0, 0)
-
-    def on_failed(self, message: str, trace: str) -> None:
-        """Show an error next to its cause."""
-        if message.startswith("Cancelled"):
-            return
-        log.error("%s\n%s", message, trace)
-        self.panel.status.say(BAD, strings.STATE_FAILED)
-        if self.region.searching:
-            self.region.failed(message)
-        elif self._stage == "loading":
-            self.panel.model.notice.say(message, BAD, strings.RETRY, self._load_again)
-        elif self._stage == "network":
-            self.panel.model.notice.say(message, BAD, strings.RETRY, self.run)
-        elif "outside the region" in message:
-            self.panel.priors.notice.say(
-                message, BAD, strings.REMOVE_CENTRES, self.pointing.remove_centres
-            )
-        else:
-            self.panel.priors.notice.say(message, BAD, strings.TRAINED, self.reset)
-
-    def _load_again(self) -> None:
-        self.choose_model(self.panel.model.name)
 
     def reset(self) -> None:
         """Go back to the trained settings; centres stay."""

@@ -50,14 +50,22 @@ class ImageFlow:
             return
         self.desk.halt()
         self.canvas.use(layer, self.desk.classes.names if self.desk.classes else {})
+        self.desk.pointing.show_view()
+        self.panel.live.notice.clear()
         self.panel.image.set_layers(self.canvas.candidates(), layer)
         self.panel.image.notice.clear()
-        self.panel.image.invert.setChecked(False)
+        self._forget_inversion()
         self.desk.forget_result(keep_marks=False)
         if self.take_pixels():
             self.desk.region.start_over(self.desk.session.info.shape)
             self.panel.recommend(layer)
             self.desk.say_ready()
+
+    def _forget_inversion(self) -> None:
+        box = self.panel.image.invert
+        box.blockSignals(True)  # it would run the new image in the region of the old one
+        box.setChecked(False)
+        box.blockSignals(False)
 
     def take_pixels(self) -> bool:
         """Hand the layer's pixels to the session; say whether it can segment them."""

@@ -1,6 +1,6 @@
 """The layers that show a result: labels, outline, probability. Updated in place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Points
 from napari.utils import CyclicLabelColormap
 from napari.utils.transforms import Affine
+from psygnal import Signal
 
 from . import strings
 from .pixels import OURS
@@ -96,6 +97,14 @@ def refresh(layer: Layer) -> None:
     layer.refresh(extent=False, thumbnail=False, highlight=False)
 
 
+def take_out(viewer: "Viewer", layers: Iterable[Layer]) -> None:
+    """Remove the layers that are still in the viewer."""
+    for layer in layers:
+        with suppress(ValueError, RuntimeError):  # gone, or the window is
+            if layer in viewer.layers:
+                viewer.layers.remove(layer)
+
+
 class ResultLayers:
     """Show frames of one image; makes a layer when there is something to show on it.
 
@@ -106,10 +115,13 @@ class ResultLayers:
     names : mapping     label -> name
     """
 
+    painted = Signal(str)  # a layer that someone has painted in was put aside; its name
+
     def __init__(self, viewer: "Viewer", image: Layer, names: Mapping[int, str]) -> None:
         self.viewer, self.image, self.names = viewer, image, dict(names)
         self.view, self.label = "both", max(names, default=1)
         self._frame: Frame | None = None
+        self._written: dict[str, np.ndarray] = {}
         self._held: np.ndarray | None = None
         self._layers: dict[str, Layer] = {}
         self._corner: dict[str, tuple[float, float]] = {}
@@ -150,26 +162,44 @@ class ResultLayers:
     def blank(self) -> None:
         """Show nothing until the next frame: what is shown belongs to another plane."""
         self._frame = self._held = None
-        for kind in self._layers:
+        for kind in list(self._layers):
+            self._put_aside(kind)
             layer = self.layer(kind)
             if layer is not None:
                 layer.data[...] = 0
+                self._written[kind] = np.zeros_like(layer.data)
                 refresh(layer)
 
-    def leave(self, name: str) -> None:
-        """Go: remove what can be made again, keep the labels under the image's name."""
-        for kind in list(self._layers):
-            layer = self.layer(kind)
-            if layer is None:
-                continue
-            if kind == "labels" and name and np.any(layer.data):
-                layer.name = strings.KEPT.format(name=name)
-                layer.editable = layer.visible = True
-            else:
-                with suppress(ValueError):
-                    self.viewer.layers.remove(layer)
+    def leave(self, name: str) -> tuple[Layer | None, list[Layer]]:
+        """Go: give the labels, kept under the image's name, and what can be made again."""
+        layers = {kind: layer for kind in self._layers if (layer := self.layer(kind)) is not None}
+        kept = layers.get("labels")
+        if kept is not None and name and np.any(kept.data):
+            kept.name = strings.KEPT.format(name=name)
+            kept.editable = kept.visible = True
+            del layers["labels"]
+        else:
+            kept = None
         self._layers.clear()
         self._frame = self._held = None
+        return kept, list(layers.values())
+
+    def release(self) -> list[Layer]:
+        """Let go of the layers, and give them."""
+        layers = [layer for kind in self._layers if (layer := self.layer(kind)) is not None]
+        self._layers.clear()
+        return layers
+
+    def _put_aside(self, kind: str) -> None:
+        """Leave a layer to the user who has painted in it; the next frame makes another one."""
+        layer, written = self.layer(kind), self._written.get(kind)
+        if not isinstance(layer, Labels) or not layer.editable or written is None:
+            return
+        if not np.array_equal(layer.data, written):
+            del self._layers[kind]
+            layer.name = strings.PAINTED_COPY.format(name=self.image.name)
+            layer.visible = False
+            self.painted.emit(layer.name)
 
     def _draw(self) -> None:
         frame = self._frame
@@ -184,18 +214,18 @@ class ResultLayers:
             plane = min(self.label, len(frame.probs) - 1)
             self._put("probability", np.asarray(frame.probs[plane], np.float32), corner)
 
+    def _sees(self, kind: str) -> bool:
+        views = {"labels": ("both", "filled"), "outline": ("both", "outline")}
+        return self.view in views.get(kind, (kind,))
+
     def _show_view(self) -> None:
-        seen = {
-            "labels": self.view in ("both", "filled"),
-            "outline": self.view in ("both", "outline"),
-            "probability": self.view == "probability",
-        }
-        for kind, visible in seen.items():
+        for kind in self._layers:
             layer = self.layer(kind)
             if layer is not None:
-                layer.visible = visible
+                layer.visible = self._sees(kind)
 
     def _put(self, kind: str, data: np.ndarray, corner: tuple[float, float]) -> None:
+        self._put_aside(kind)
         layer = self.layer(kind)
         if layer is None or layer.data.shape != data.shape:
             if layer is not None:
@@ -206,12 +236,12 @@ class ResultLayers:
             if corner != self._corner[kind]:
                 place(layer, self.image, corner)
             refresh(layer)
-        self._corner[kind] = corner
+        self._corner[kind], self._written[kind] = corner, data
 
     def _add(self, kind: str, data: np.ndarray, corner: tuple[float, float]) -> Layer:
         active = self.viewer.layers.selection.active
         options = {
-            "name": strings.LAYERS[kind], "metadata": {OURS: kind},
+            "name": strings.LAYERS[kind], "metadata": {OURS: kind}, "visible": self._sees(kind),
             **placement(self.image, corner),
         }  # fmt: skip
         layer: Layer

@@ -8,9 +8,11 @@ from qtpy.QtWidgets import QCheckBox, QWidget
 from . import edits, strings
 from .widgets import (
     BAD,
+    IDLE,
     OK,
     SYMBOLS,
     TINTS,
+    Notice,
     Wrapped,
     button,
     column,
@@ -53,27 +55,36 @@ class LiveSection(QWidget):
         self.view.activated.connect(self._on_view)
         self.certificates = Wrapped()
         self.certificates.setTextFormat(Qt.TextFormat.RichText)
+        self.notice = Notice()
         layout = column(self)
         layout.addWidget(heading(strings.LIVE_TITLE))
         layout.addLayout(row(self.live_box, self.converge_box))
         layout.addLayout(row(self.view, self.hold, stretch=0))
         layout.addWidget(self.certificates)
+        layout.addWidget(self.notice)
         self.set_classes(None)
 
     def set_classes(self, classes: "Classes | None") -> None:
         """Offer the views of a model's classes."""
-        self._classes = classes
+        self._classes, before = classes, self.view.currentText()
         self.view.clear()
         for name in ("both", "filled", "outline"):
             self.view.addItem(strings.VIEWS[name], (name, 0))
         for label, name in (classes.objects if classes else {}).items():
             text = strings.VIEWS["probability"].format(name=name)
             self.view.addItem(text, ("probability", label))
+        place = self.view.findText(before)
+        self.view.setCurrentIndex(max(place, 0))
         self.certificates.setText(strings.NO_RESULT)
 
-    def show_frame(self, frame: "Frame") -> None:
-        """Show the certificates of a final frame; keep the old ones grey while one is coming."""
+    def set_converged(self, on: bool) -> None:
+        """Show whether solves go on until converged, without announcing it."""
+        self.converge_box.setChecked(on)
+
+    def show_frame(self, frame: "Frame", *, solved: bool = True) -> None:
+        """Show the certificates of a final frame; solved = the controls still say the same."""
         if not frame.final:
+            self.certificates.setText(_grey(strings.NOT_CERTIFIED))
             return
         lines = [
             _line(self._classes, key, certificate)
@@ -81,15 +92,21 @@ class LiveSection(QWidget):
             if key not in edits.SMOOTHERS  # they promise nothing exact
         ]
         lines += [f"<span>· {message}</span>" for message in frame.messages]
-        self.certificates.setText("<br>".join(lines) or strings.NOTHING_EXACT)
+        lines = lines or [strings.NOTHING_EXACT]
+        if not solved:
+            lines = [_grey(strings.LAST_RESULT), *lines]
+        self.certificates.setText("<br>".join(lines))
 
     def clear(self) -> None:
         """Forget the result."""
         self.certificates.setText(strings.NO_RESULT)
 
     def _on_view(self, _index: int) -> None:
-        view, label = self.view.currentData()
-        self.viewed.emit(view, label)
+        self.viewed.emit(*self.view.currentData())
+
+
+def _grey(text: str) -> str:
+    return f"<span style='color:{TINTS[IDLE]}'>{SYMBOLS[IDLE]} {text}</span>"
 
 
 def _line(classes: "Classes | None", key: str, certificate) -> str:

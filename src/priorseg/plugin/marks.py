@@ -1,7 +1,6 @@
 """What the user points at: star centres, the region of interest, circles of the radii."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from . import strings
-from .layers import colour, place, placement
+from .layers import colour, place, placement, take_out
 from .pixels import OURS
 
 if TYPE_CHECKING:
@@ -103,13 +102,11 @@ class CentreLayer:
         if self.layer is not None:
             place(self.layer, self.image)
 
-    def remove(self) -> None:
-        """Take the layer out of the viewer."""
+    def release(self) -> list[Layer]:
+        """Let go of the layer, and give it."""
         layer, self.layer = self.layer, None
         self._last = {}
-        if layer is not None and layer in self.viewer.layers:
-            with suppress(ValueError):
-                self.viewer.layers.remove(layer)
+        return [] if layer is None else [layer]
 
     def unwatch(self) -> None:
         """Leave the layer alone from now on."""
@@ -194,7 +191,7 @@ class Guides:
         if wanted == self._drawn and (self.layer is None) == (region is None and not circles):
             return
         self._drawn = wanted
-        self.remove()
+        take_out(self.viewer, self.release())
         shapes = [] if region is None else [_rectangle(region)]
         shapes += [_box(*circle) for circle in circles]
         if not shapes:
@@ -216,12 +213,10 @@ class Guides:
         self.viewer.add_layer(self.layer)
         self.viewer.layers.selection.active = active
 
-    def remove(self) -> None:
-        """Take the layer out of the viewer."""
+    def release(self) -> list[Layer]:
+        """Let go of the layer, and give it."""
         layer, self.layer = self.layer, None
-        if layer is not None and layer in self.viewer.layers:
-            with suppress(ValueError):
-                self.viewer.layers.remove(layer)
+        return [] if layer is None else [layer]
 
     def on_removed(self, layer: Layer) -> None:
         """React to a layer that someone deleted."""

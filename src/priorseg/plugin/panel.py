@@ -95,7 +95,6 @@ class SegmentationPanel(QWidget):
     def _bind_keys(self) -> None:
         bind(self, "G", self.desk.pointing.place)
         bind(self, "Q", self.live.live_box.toggle)
-        bind(self, "Escape", self.desk.cancel)
         HeldKey(self, Qt.Key.Key_J, self.desk.pointing.hold)
 
     def sizeHint(self) -> QSize:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Layer
+from psygnal import Signal
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -20,6 +21,8 @@ class Picker:
     ----------
     viewer : napari viewer
     """
+
+    switched = Signal()  # a click is awaited, or no longer
 
     def __init__(self, viewer: "Viewer") -> None:
         self.viewer = viewer
@@ -38,6 +41,7 @@ class Picker:
         self.viewer.layers.selection.active = image  # else a click might draw in its layer
         self.viewer.cursor.style = "crosshair"
         self.viewer.mouse_drag_callbacks.append(self._on_press)
+        self.switched.emit()
 
     def disarm(self) -> None:
         """Stop waiting."""
@@ -46,6 +50,7 @@ class Picker:
             self.viewer.cursor.style = "standard"
             with suppress(ValueError):
                 self.viewer.mouse_drag_callbacks.remove(self._on_press)
+            self.switched.emit()
 
     def _on_press(self, _viewer: Any, event: Any) -> Iterator[None]:
         start = np.asarray(event.pos, float)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from . import edits, strings
 
@@ -49,6 +50,7 @@ class Pointing:
         centres.size = max(3.0, min(sides) / REGION_PER_CENTRE)
         centres.arm(label)
         priors.set_armed(label)
+        self.desk.refresh_escape()
         name = self.desk.classes.names[label]
         priors.notice.say(strings.CLICK_INSIDE.format(name=name))
 
@@ -60,11 +62,13 @@ class Pointing:
         self.canvas.centres.disarm()
         self.panel.priors.set_armed(0)
         self.desk.region.show()
+        self.desk.refresh_escape()
 
     def on_placed(self, label: int) -> None:
         """Switch the star prior on where a centre was placed."""
         priors = self.panel.priors
         priors.set_armed(0)
+        self.desk.refresh_escape()
         priors.notice.clear()
         priors.set_settings(edits.with_star(priors.settings, label, True))
 
@@ -79,7 +83,12 @@ class Pointing:
         self.on_centres(False)
 
     def on_lost(self) -> None:
-        """Go on without centres: their layer was deleted."""
+        """Go on without centres once napari has deleted what it deletes."""
+        QTimer.singleShot(0, self._do_without_centres)
+
+    def _do_without_centres(self) -> None:
+        if self.canvas.image is None:
+            return
         priors = self.panel.priors
         priors.set_armed(0)
         if priors.settings.centres:
@@ -90,6 +99,14 @@ class Pointing:
         """Show labels, outlines or a probability."""
         if self.canvas.results is not None:
             self.canvas.results.set_view(view, label)
+
+    def show_view(self) -> None:
+        """Show what the view box says, in layers that were made anew."""
+        self.on_viewed(*self.panel.live.view.currentData())
+
+    def on_painted(self, name: str) -> None:
+        """Say where strokes on a result went."""
+        self.panel.live.notice.say(strings.PAINTED.format(name=name))
 
     def hold(self, down: bool) -> None:
         """Show the network's own labels while a key or button is down."""

@@ -193,6 +193,10 @@ CONVEX_OFF = "Convex off"
 NOT_CONVERGED = "Not converged after {sweeps} sweeps in {seconds:.1f} s."
 MORE_SWEEPS = "Twice as many sweeps"
 
+GUESSED = "Guessed the disc at y {y:.0f}, x {x:.0f}: check it. Not there? Press Pick and click on it."
+CENTRE_OUTSIDE = "A centre must lie inside the region of interest; this one was not taken."
+CHOOSE_MODEL = "Choose a model: none suits this image more than the others."
+
 
 def parameter(name: str) -> str:
     """Give the word a user sees for a parameter."""
