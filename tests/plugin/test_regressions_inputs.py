@@ -182,3 +182,32 @@ def test_a_solve_that_has_not_converged_offers_more_sweeps(desk) -> None:
     assert "Not converged after 1 sweeps in " in priors.notice.text
     priors.notice.action.click()
     assert desk.calm().settings.sweeps == 2
+
+
+def fundus(side: int = 900) -> np.ndarray:
+    """Draw a round reddish field in the dark, with a bright disc and dark lines through it."""
+    y, x = np.mgrid[:side, :side] / side - 0.5
+    light = 0.4 + 0.5 * (np.hypot(y, x - 0.2) < 0.08) - 0.3 * (np.abs(x - 0.2 + y / 9) < 0.004)
+    light = light * (np.hypot(y, x) < 0.48)
+    return (255 * light[..., None] * (1, 0.5, 0.2)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("image", "start"),
+    [
+        (fundus(), "✓ Disc found"),
+        (fundus()[..., ::-1], "! Guessed the disc"),
+        (fundus()[..., 1], "! Guessed the disc"),
+    ],
+    ids=["fundus", "blue", "grey"],
+)
+def test_a_disc_is_only_found_for_sure_on_a_fundus_frame(desk, image, start) -> None:
+    desk.controller.choose_model("colours")
+    desk.until(lambda: desk.controller.classes is not None)
+    desk.open(image, rgb=image.ndim == 3)
+    desk.panel.model.run_button.click()
+    notice = desk.panel.image.notice
+    desk.until(lambda: "disc at" in notice.text.replace("found at", "at").lower())
+    desk.calm()
+    assert notice.text.startswith(start)
+    assert ("Grey image" in notice.text) == (image.ndim == 2)

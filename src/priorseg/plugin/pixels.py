@@ -9,6 +9,7 @@ from napari.layers import Image
 from . import strings
 
 ALIKE = 0.01  # edges of a pixel that differ by less count as equal; so do right angles
+DARK, RED = 0.1, 1.3  # of a fundus frame: corners over the brightest; red over green, at least
 SPARSE = 16  # every so many pixels are looked at before all of them are
 OURS = "priorseg"  # marks the layers that the panel has made, in their metadata
 
@@ -90,6 +91,23 @@ def remarks(layer: Image, plane: int, spacing: Sequence[float]) -> list[str]:
     if _is_constant(array[np.unravel_index(plane, stack) if stack else ...]):
         found.append(strings.CONSTANT)
     return found
+
+
+def is_fundus(plane: np.ndarray) -> bool:
+    """Say whether a picture looks like a fundus frame: a reddish disc of light in the dark.
+
+    Parameters
+    ----------
+    plane : (Y, X[, C])
+    """
+    if plane.ndim != 3 or plane.shape[2] < 3:
+        return False
+    small = plane[::SPARSE, ::SPARSE, :3].astype(float)
+    light = small.mean(2)
+    corners = light[:: max(1, len(light) - 1), :: max(1, light.shape[1] - 1)]
+    limit = DARK * light.max()
+    lit = small[light > limit]
+    return bool(len(lit) and (corners <= limit).all() and lit[:, 0].sum() > RED * lit[:, 1].sum())
 
 
 def _is_constant(plane: Any) -> bool:

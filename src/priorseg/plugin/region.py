@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ..session.image import square_region, take_plane
 from . import strings
 from .image_section import AUTO, PICK, WHOLE
+from .pixels import is_fundus
 from .widgets import OK, WARN
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class RegionChoice:
         self.centre: tuple[float, float] | None = None
         self.searching = False
         self._found: Any = None
+        self._sure = False
         section = desk.panel.image
         section.region.connect(self.on_mode)
         section.resized.connect(self.on_side)
@@ -91,10 +93,13 @@ class RegionChoice:
         segmenter, info, index = session.segmenter, session.info, session.plane
         array = self.desk.images.arguments()["array"]
 
+        colour = image.rgb
+
         def look() -> Any:
             from ..localise import disc_region
 
-            self._found = disc_region(take_plane(array, info, index))
+            plane = take_plane(array, info, index)
+            self._found = *disc_region(plane), colour and is_fundus(plane)
             return segmenter
 
         self._found, self.searching = None, True
@@ -107,15 +112,19 @@ class RegionChoice:
             return False
         self.searching, self._found = False, None
         self.centre = (float(found[0]), float(found[1]))
-        self.side = int(found[2])
+        self.side, self._sure = int(found[2]), bool(found[3])
         self.show()
         return True
 
     def tell_found(self) -> None:
         """Say where the disc was found, and what to do if it is not there."""
-        if self.centre is not None:
-            text = strings.FOUND.format(y=self.centre[0], x=self.centre[1])
-            self.desk.panel.image.notice.say(text, OK)
+        if self.centre is None:
+            return
+        text = strings.FOUND if self._sure else strings.GUESSED
+        text = text.format(y=self.centre[0], x=self.centre[1])
+        if self.desk.images.repeated:
+            text = f"{text} {strings.GREY}"
+        self.desk.panel.image.notice.say(text, OK if self._sure else WARN)
 
     def failed(self, message: str) -> None:
         """Ask for a click: the disc was not found."""
