@@ -211,3 +211,39 @@ def test_a_disc_is_only_found_for_sure_on_a_fundus_frame(desk, image, start) -> 
     desk.calm()
     assert notice.text.startswith(start)
     assert ("Grey image" in notice.text) == (image.ndim == 2)
+
+
+def test_a_model_is_not_chosen_among_several_that_fit(desk) -> None:
+    cards = desk.panel.model.cards
+    cards["more"] = cards["blobs"]
+    desk.viewer.add_image(blob_image())
+    desk.qtbot.wait(50)
+    assert not desk.panel.model.name
+    assert "Choose a model" in desk.panel.model.notice.text
+
+
+def test_a_centre_outside_the_region_is_refused_at_the_click(desk, caplog) -> None:
+    desk.open()
+    desk.run()
+    desk.controller.region.suggest((48, 48), 60)
+    desk.controller.run_again(always=True)
+    desk.calm()
+    desk.viewer.reset_view()
+    desk.panel.priors.table.cell("star", 2).click()
+    desk.click(38, 48)
+    first = desk.calm().settings.centres
+    assert len(first[2]) == 1
+    desk.controller.pointing.place(2)
+    desk.click(5, 5)  # in the image, outside the region
+    desk.qtbot.wait(200)
+    notice = desk.panel.priors.notice
+    assert "inside the region" in notice.text
+    assert desk.controller.canvas.centres.centres() == first
+    desk.click(55, 50)  # still armed
+    assert len(desk.calm().settings.centres[2]) == 2
+    assert not notice.text
+    desk.drag((55, 50), (-20, 50))
+    desk.qtbot.wait(200)
+    assert "inside the region" in notice.text
+    assert 54 < desk.calm().settings.centres[2][1][0] < 80
+    assert not caplog.records

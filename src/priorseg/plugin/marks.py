@@ -1,6 +1,6 @@
 """What the user points at: star centres, the region of interest, circles of the radii."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,13 +31,16 @@ class CentreLayer:
     changed = Signal(bool)  # True while a point is dragged
     placed = Signal(int)  # a point was added for this label
     lost = Signal()  # the layer was deleted
+    refused = Signal()  # a point was put where `allowed` says no, and taken back
 
     def __init__(self, viewer: "Viewer") -> None:
         self.viewer = viewer
         self.image: Layer | None = None
         self.layer: Points | None = None
+        self.allowed: Callable[[tuple[float, float]], bool] = lambda _place: True
         self.size = 14.0  # of a centre, pixels of the image
         self._last: Centres = {}
+        self._good: Centres = {}  # the last that were allowed
         self._label = 1
         self._quiet = False
 
@@ -67,7 +70,7 @@ class CentreLayer:
         if points:
             layer.face_color = [colour(label) for label in labels]
         self._quiet = False
-        self._last = self.centres()
+        self._last = self._good = self.centres()
 
     def arm(self, label: int) -> None:
         """Let the next click on the canvas place a centre of this label."""
@@ -105,7 +108,7 @@ class CentreLayer:
     def release(self) -> list[Layer]:
         """Let go of the layer, and give it."""
         layer, self.layer = self.layer, None
-        self._last = {}
+        self._last = self._good = {}
         return [] if layer is None else [layer]
 
     def unwatch(self) -> None:
@@ -117,7 +120,7 @@ class CentreLayer:
     def on_removed(self, layer: Layer) -> None:
         """React to a layer that someone deleted."""
         if layer is self.layer:
-            self.layer, self._last = None, {}
+            self.layer, self._last, self._good = None, {}, {}
             self.lost.emit()
 
     def _make(self) -> None:
@@ -142,12 +145,30 @@ class CentreLayer:
         action = str(getattr(event, "action", "changed")).rsplit(".", 1)[-1].lower()
         if self._quiet or action not in ("added", "removed", "changed"):
             return  # each change is announced twice: before and after
+        if self._strays(self.centres()):
+            self._take_back(again=action == "added")
+            return
         if action == "added":
             self.layer.mode = "select"
             QTimer.singleShot(0, self._unselect)  # napari selects the point after this event
             self.placed.emit(self._label)
-        self._last = self.centres()
+        self._last = self._good = self.centres()
         self.changed.emit(False)
+
+    def _strays(self, centres: Centres) -> bool:
+        """Say whether a centre that is new lies where none is allowed."""
+        known = {point for points in self._good.values() for point in points}
+        new = {point for points in centres.values() for point in points} - known
+        return not all(self.allowed(point) for point in new)
+
+    def _take_back(self, *, again: bool) -> None:
+        """Put the centres back to where they were; the next click may try again."""
+        self.set(self._good)
+        if again:
+            self.arm(self._label)
+        else:
+            self.changed.emit(False)  # what was seen while it was dragged
+        self.refused.emit()
 
     def _unselect(self) -> None:
         if self.layer is not None:
@@ -160,7 +181,7 @@ class CentreLayer:
         same = {key: len(points) for key, points in now.items()} == {
             key: len(points) for key, points in self._last.items()
         }
-        if same and now != self._last:
+        if same and now != self._last and not self._strays(now):
             self._last = now
             self.changed.emit(True)
 

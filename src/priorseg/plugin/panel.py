@@ -128,12 +128,13 @@ class SegmentationPanel(QWidget):
         self._samples.setVisible(shown)
 
     def recommend(self, layer: Image) -> None:
-        """Choose a model that takes the layer's channels, if none is chosen."""
+        """Choose the one model that takes the layer's channels, if none is chosen; else ask."""
         if self.model.name:
             return
-        fitting = [
-            name for name, card in self.model.cards.items() if layer.rgb == (card.channels == "rgb")
-        ]
-        names = [*fitting, *self.model.cards]
-        if names:
+        cards = self.model.cards
+        fitting = [name for name, card in cards.items() if layer.rgb == (card.channels == "rgb")]
+        names = fitting or [*cards]
+        if len(names) == 1:
             self.desk.choose_model(names[0])
+        elif names:
+            self.model.notice.say(strings.CHOOSE_MODEL)

@@ -33,6 +33,8 @@ class RegionChoice:
         section = desk.panel.image
         section.region.connect(self.on_mode)
         section.resized.connect(self.on_side)
+        desk.canvas.centres.allowed = self.holds
+        desk.canvas.centres.refused.connect(self.on_refused)
 
     @property
     def can_find(self) -> bool:
@@ -44,6 +46,15 @@ class RegionChoice:
     def known(self) -> bool:
         """Say whether the network can run on a region now."""
         return self.mode == WHOLE or self.centre is not None
+
+    def holds(self, place: tuple[float, float]) -> bool:
+        """Say whether a pixel (y, x) of the image lies in the region that is solved."""
+        parts = zip(place, self.desk.session.region, strict=True)
+        return all(part.start - 0.5 <= at < part.stop - 0.5 for at, part in parts)
+
+    def on_refused(self) -> None:
+        """Say why a centre was not taken."""
+        self.desk.panel.priors.notice.say(strings.CENTRE_OUTSIDE, WARN)
 
     def suit_model(self) -> None:
         """Take the mode that suits another model, unless the user has clicked."""
