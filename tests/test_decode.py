@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from priorseg import Scene, priors, solve
+from priorseg.links import Ordered
 from priorseg.priors import Convex, Nested, Star, ThresholdDynamics, TotalVariation, Volume
 
 NAN = float("nan")
@@ -176,3 +177,11 @@ def test_certificates_tell_the_objects_apart():
     assert dict(certificate.parts) == {1: abs(disc - 300), 2: abs(cup - 100)}
     assert certificate.violations == sum(certificate.parts.values()) > 0
     assert f"object 1: {disc} of 300 px" in certificate.message
+
+
+def test_a_free_object_inside_one_of_known_volume_leaves_that_volume_exact():
+    logits = noise(1, 3, 16, 16) * 2
+    scene = Scene(volumes=[[NAN, 60.0, NAN]])
+    link = Ordered((3, 2, 1))
+    labels = solve(logits, [Volume()], scene, link=link).decode().labels
+    assert int(((labels == 2) | (labels == 3)).sum()) == 60

@@ -25,7 +25,7 @@ FEW = 15
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=MANY)
+@settings(max_examples=4 * MANY)
 @given(seed=seeds())
 def test_hardened_labels_pass_their_own_certificate(name, seed):
     problem = random_problem(seed, ordered=seed % 2 == 1)
@@ -222,7 +222,7 @@ def test_planar_priors_say_that_they_are_2d_for_now(name):
         solve(problem.logits, [prior], scene)
 
 
-@settings(max_examples=2 * MANY)
+@settings(max_examples=4 * MANY)
 @given(seed=seeds())
 def test_all_priors_together_stay_finite_and_certify_what_they_measure(seed):
     problem = random_problem(seed, ordered=seed % 2 == 1)

@@ -17,7 +17,7 @@ from .prior import Certificate, Prior, relabel
 from .priors.convex import Convex
 from .priors.nested import Nested
 from .priors.star import Star
-from .priors.volume import Volume
+from .priors.volume import Group, Volume
 
 ROUNDS = 16  # after which priors that still undo each other count as contradictory
 WIDEST = 600.0  # spread of logits whose probabilities float64 still tells apart
@@ -97,7 +97,7 @@ class _Decoding:
         volumes, stars, allowed = self.of(Volume), self.of(Star), self.probs
         self.labels = sized
         for prior, prep in sorted(stars, key=lambda pair: -len(pair[1].extent)):
-            keep = bool(volumes) and (keep_all or _is_fixed(prep.extent, volumes[0][1].whole[0]))
+            keep = bool(volumes) and (keep_all or _is_fixed(prep.extent, volumes[0][1].groups[0]))
             size = _object_size(sized, prep.extent) if keep else None
             own = self._own_ground(prep, allowed) if divide else allowed
             self.labels = prior.harden(self.labels, own, prep, size=size)
@@ -152,11 +152,13 @@ class _Decoding:
         self.labels = relabel(self.labels, self.probs, mask, prep.extent)
 
 
-def _is_fixed(extent: tuple[int, ...], whole: Any) -> bool:
+def _is_fixed(extent: tuple[int, ...], groups: Sequence[Group]) -> bool:
     """Say whether the volume of an object is prescribed."""
-    inside = [k for k in range(len(whole)) if k in extent]
-    outside = [k for k in range(len(whole)) if k not in extent]
-    return bool((whole[inside] >= 0).all() or (whole[outside] >= 0).all())
+    inside = [volume for labels, volume in groups if set(labels) <= set(extent)]
+    outside = [volume for labels, volume in groups if not set(labels) & set(extent)]
+    if len(inside) + len(outside) < len(groups):
+        return False
+    return min(inside, default=0) >= 0 or min(outside, default=0) >= 0
 
 
 def _gibbs(logits: Tensor) -> Tensor:

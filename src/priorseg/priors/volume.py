@@ -1,7 +1,7 @@
 """Prescribed volumes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,20 @@ from ..prior import Certificate, Dual, Prior, as_floats, recovered_height
 from ..scene import Scene
 from ..spec import register
 
+Group = tuple[tuple[int, ...], int]
+
 
 @dataclass(frozen=True)
 class _Prep:
     targets: Tensor  # (B, K), pixels; nan = free
-    whole: np.ndarray  # (B, labels) int64, volume of each label of the label map; -1 = free
+    groups: tuple[tuple[Group, ...], ...]  # of each sample
     link: Link
 
     def wanted(self, sample: int) -> dict[int, tuple[tuple[int, ...], int]]:
         """Give the labels and the whole pixels of every object that has a volume."""
         channels = self.targets.shape[1]
         if not isinstance(self.link, Ordered):
-            return {k: ((k,), int(v)) for k, v in enumerate(self.whole[sample]) if v >= 0}
+            return {labels[0]: (labels, v) for labels, v in self.groups[sample] if v >= 0}
         row = self.targets[sample].detach().cpu().numpy()
         return {
             label: (extent, target)
@@ -80,8 +82,11 @@ def _check_ordered(row: list[float], link: Ordered, sample: int) -> None:
             inner, inner_label = value, label
 
 
-def label_volumes(targets: np.ndarray, pixels: int, link: Link) -> np.ndarray:
-    """Round volumes to whole pixels per label of the label map.
+def label_groups(targets: np.ndarray, pixels: int, link: Link) -> tuple[Group, ...]:
+    """Divide the labels into groups that have a volume together, in whole pixels.
+
+    Under the softmax link every label is a group. Under the ordered link a group are the labels
+    between two objects of known volume.
 
     Parameters
     ----------
@@ -90,15 +95,25 @@ def label_volumes(targets: np.ndarray, pixels: int, link: Link) -> np.ndarray:
 
     Returns
     -------
-    (labels,) int64; -1 = free; if none is free they sum to `pixels` exactly
+    tuple of (labels, volume); volume −1 = free; if none is free they sum to `pixels` exactly
     """
-    if isinstance(link, Ordered):
-        order = link.nesting(len(targets))
-        edges = [0, *(_round(targets[label - 1]) for label in order), pixels]
-        shells = [b - a if a is not None and b is not None else -1 for a, b in pairwise(edges)]
-        whole = np.empty(len(targets) + 1, dtype=np.int64)
-        whole[[*order, 0]] = shells
-        return whole
+    if not isinstance(link, Ordered):
+        volumes = _rounded(targets, pixels)
+        return tuple(((label,), int(volume)) for label, volume in enumerate(volumes))
+    groups: list[Group] = []
+    members: list[int] = []
+    inner = 0
+    for label in (*link.nesting(len(targets)), 0):
+        members.append(label)
+        outer = _round(targets[label - 1]) if label else pixels
+        if outer is not None:
+            groups.append((tuple(members), outer - inner))
+            members, inner = [], outer
+    return tuple(groups)
+
+
+def _rounded(targets: np.ndarray, pixels: int) -> np.ndarray:
+    """Round volumes of exclusive labels, (K,) int64; -1 = free."""
     free = np.isnan(targets)
     whole = np.where(free, -1, np.floor(np.nan_to_num(targets) + 1e-6)).astype(np.int64)
     goal = pixels if not free.any() else int(min(pixels, np.floor(np.nansum(targets) + 0.5)))
@@ -153,8 +168,8 @@ class Volume(Prior):
             )
         check_volumes(targets.detach(), pixels, link)
         rows = targets.detach().cpu().numpy()
-        whole = np.stack([label_volumes(row, pixels, link) for row in rows])
-        return _Prep(targets, whole, link)
+        groups = tuple(label_groups(row, pixels, link) for row in rows)
+        return _Prep(targets, groups, link)
 
     def start(self, u: Tensor, prep: _Prep) -> Dual:
         """See `Prior.start`."""
@@ -192,13 +207,13 @@ class Volume(Prior):
     def pick(self, prep: _Prep, sample: int) -> _Prep:
         """See `Prior.pick`."""
         one = slice(sample, sample + 1)
-        return replace(prep, targets=prep.targets[one], whole=prep.whole[one])
+        return replace(prep, targets=prep.targets[one], groups=prep.groups[one])
 
     def harden(self, labels: Tensor, probs: Tensor, prep: _Prep) -> Tensor:
         """Assign exactly the rounded volumes, at the largest total log-probability."""
         scores = probs.detach().clamp_min(1e-300).log().flatten(2).cpu().numpy()
         scores[probs.flatten(2).cpu().numpy() == 0] = -1e9  # excluded by an earlier prior
-        out = [geometry.assign_volumes(s, v) for s, v in zip(scores, prep.whole, strict=True)]
+        out = [_assign(s, groups) for s, groups in zip(scores, prep.groups, strict=True)]
         return torch.as_tensor(np.stack(out), device=labels.device).to(labels).view_as(labels)
 
     def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
@@ -206,7 +221,7 @@ class Volume(Prior):
         parts: dict[int, int] = {}
         texts = []
         for sample, row in enumerate(labels.flatten(1).cpu().numpy()):
-            counts = np.bincount(row, minlength=prep.whole.shape[1])
+            counts = np.bincount(row, minlength=1 + max(max(g) for g, _ in prep.groups[sample]))
             for label, (members, target) in prep.wanted(sample).items():
                 found = int(counts[list(members)].sum())
                 parts[label] = parts.get(label, 0) + abs(found - target)
@@ -215,3 +230,11 @@ class Volume(Prior):
         off = sum(parts.values())
         text = "; ".join(texts[:12]) or "no volume is fixed"
         return Certificate(off, off == 0, f"volume off by {off} px ({text})", parts)
+
+
+def _assign(scores: np.ndarray, groups: Sequence[Group]) -> np.ndarray:
+    """Give every pixel a label, every group its volume, at the largest total score, (N,)."""
+    best = np.stack([scores[list(labels)].max(0) for labels, _ in groups])
+    chosen = geometry.assign_volumes(best, np.array([volume for _, volume in groups]))
+    within = np.stack([np.array(g)[scores[list(g)].argmax(0)] for g, _ in groups])
+    return np.asarray(np.take_along_axis(within, chosen[None], 0)[0])
