@@ -96,6 +96,22 @@ def test_a_failed_solve_brings_the_last_result_back(desk, monkeypatch) -> None:
     assert core(desk) == 777
 
 
+def test_escape_before_any_result_leaves_nothing(desk) -> None:
+    from dataclasses import replace
+
+    desk.open()
+    final = desk.run()
+    frames = desk.controller.frames
+    frames.forget()
+    frames.on_frame(replace(final, final=False, certificates={}))
+    assert desk.controller.escape.isEnabled()
+    press(desk, "Escape")
+    assert desk.controller.shown is None
+    assert not desk.layer("labels").data.any()
+    assert "no result yet" in desk.panel.status.text
+    assert "No result" in desk.panel.live.certificates.text()
+
+
 def test_edits_after_a_cancelled_run_ask_for_a_run(desk, networks) -> None:
     with_volume(desk, 777)
     gate = threading.Event()
@@ -184,6 +200,8 @@ def test_everything_can_be_deleted_while_it_solves(desk) -> None:
     desk.controller.pointing.place(2)
     desk.controller.canvas.centres.layer.add((48, 48))
     desk.calm()
+    desk.panel.priors.details.circles_button.click()
+    desk.panel.priors.table.cell("convex", 2).click()
     desk.panel.priors.details.target.field.setValue(600)
     desk.viewer.layers.select_all()
     desk.viewer.layers.remove_selected()
@@ -199,6 +217,24 @@ def test_the_model_in_use_chosen_again_changes_nothing(desk) -> None:
     assert desk.controller.shown is shown
     assert desk.controller.settings.volumes == {2: 777}
     assert not desk.controller.worker.busy
+
+
+def test_a_model_that_failed_to_load_can_be_chosen_again(desk, monkeypatch) -> None:
+    import priorseg.bundle
+
+    desk.open()
+    load = priorseg.bundle.load_bundle
+
+    def fail(_name: str) -> None:
+        raise ValueError("torn file")
+
+    monkeypatch.setattr(priorseg.bundle, "load_bundle", fail)
+    desk.controller.choose_model("colours")
+    desk.until(lambda: "torn file" in desk.panel.model.notice.text)
+    monkeypatch.setattr(priorseg.bundle, "load_bundle", load)
+    desk.panel.model.box.activated.emit(desk.panel.model.box.currentIndex())
+    desk.until(lambda: desk.controller.classes is not None)
+    assert desk.panel.model.name == "colours"
 
 
 def test_a_closed_panel_leaves_open_layers_and_another_can_follow(desk) -> None:

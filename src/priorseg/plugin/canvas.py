@@ -133,6 +133,7 @@ class Canvas:
             for layer in part.release() if part is not None else ():
                 with suppress(RuntimeError):  # the window is gone
                     _give(layer, self.image.name if self.image is not None else "")
+        self.image = self.results = None
 
     def draw_guides(
         self, region: tuple[slice, slice] | None, circles: Sequence[tuple[float, float, float]]
