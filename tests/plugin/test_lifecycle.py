@@ -219,18 +219,14 @@ def test_grey_for_a_model_of_colours_is_said(desk, networks) -> None:
     assert networks["colours"].runs == [(SIZE, SIZE, 3)]
 
 
-def test_a_centre_outside_the_region_is_named_and_can_be_removed(desk) -> None:
+def test_a_centre_outside_the_region_is_named_and_not_taken(desk) -> None:
     desk.open()
     desk.panel.image.side.setValue(40)
     desk.controller.region.on_picked((40, 40))
     desk.calm()
     desk.controller.pointing.place(2)
-    desk.controller.canvas.centres.layer.add((40, 40))
-    desk.calm()
-    desk.controller.region.on_picked((75, 75))  # the region leaves its centre behind
-    desk.until(lambda: "outside the region" in desk.panel.priors.notice.text)
-    desk.panel.priors.notice.action.click()
-    desk.until(lambda: not desk.panel.priors.notice.text)
+    desk.controller.canvas.centres.layer.add((90, 90))
+    desk.until(lambda: "inside the region" in desk.panel.priors.notice.text)
     assert not desk.calm().settings.centres
 
 

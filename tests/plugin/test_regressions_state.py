@@ -242,8 +242,7 @@ def test_a_closed_panel_leaves_open_layers_and_another_can_follow(desk) -> None:
 
     desk.open(name="mine")
     desk.run()
-    desk.viewer.window.remove_dock_widget(desk.panel)
-    desk.panel.deleteLater()
+    desk.viewer.window.remove_dock_widget(desk.panel)  # as the dock's cross does
     desk.until(lambda: "mine: labels" in desk.viewer.layers)
     assert all(layer.editable for layer in desk.viewer.layers)
     assert not [layer for layer in desk.viewer.layers if layer.name.startswith("priorseg")]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Layer
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from ..bundle import models
@@ -96,6 +96,12 @@ class SegmentationPanel(QWidget):
         bind(self, "G", self.desk.pointing.place)
         bind(self, "Q", self.live.live_box.toggle)
         HeldKey(self, Qt.Key.Key_J, self.desk.pointing.hold)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """End once napari has taken the panel out of its dock: it will not come back."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.deleteLater()
 
     def sizeHint(self) -> QSize:
         """Ask for the full width; the height follows the window."""
