@@ -9,7 +9,7 @@ from .canvas import Canvas
 from .frames import FrameFlow
 from .image_flow import ImageFlow
 from .keys import bind
-from .layers import warm_up
+from .layers import load_units, warm_up
 from .live_session import LiveSession
 from .model import Classes
 from .pointing import Pointing
@@ -129,6 +129,7 @@ class Controller:
             warm_up()
             return segmenter
 
+        load_units()
         self.worker.load(warm_and_load)
 
     def on_loaded(self, segmenter: Any) -> None:
@@ -285,5 +286,7 @@ class Controller:
         """Say that Run can be pressed, or that there is no image."""
         if self.canvas.image is None:
             self.panel.status.say(IDLE, strings.STATE_IDLE)
+        elif not self.panel.model.name:
+            self.panel.status.say(IDLE, strings.STATE_NO_MODEL)
         else:
             self.panel.status.say(OK, strings.STATE_READY)

@@ -36,6 +36,13 @@ def colormap() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=["transparent", *COLOURS])
 
 
+def load_units() -> None:
+    """Fill napari's table of units, which two threads must not do at once."""
+    import pint
+
+    pint.get_application_registry().pixel  # noqa: B018 - looking it up fills the table
+
+
 def warm_up() -> None:
     """Load what napari loads with the first layers, so that a window need not wait for it.
 
