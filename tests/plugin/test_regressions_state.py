@@ -255,14 +255,6 @@ def test_a_closed_panel_leaves_open_layers_and_another_can_follow(desk) -> None:
     assert "priorseg labels" in desk.viewer.layers
 
 
-def test_labels_of_another_image_are_hidden(desk) -> None:
-    desk.open(name="first")
-    desk.run()
-    choose(desk, desk.viewer.add_image(blob_image(64), name="second"))
-    assert not desk.viewer.layers["first: labels"].visible
-    assert desk.viewer.layers["first: labels"].editable
-
-
 def test_strokes_on_a_result_are_kept_aside(desk) -> None:
     with_volume(desk, 777)
     layer = desk.layer("labels")

@@ -45,7 +45,6 @@ class Canvas:
         self.guides = Guides(viewer)
         self.picker = Picker(viewer)
         self._plane = 0
-        self._kept: Layer | None = None
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -67,9 +66,6 @@ class Canvas:
         image.events.data.connect(self._on_data)
         self.results = ResultLayers(self.viewer, image, names)
         self.results.painted.connect(self.painted)
-        if self._kept is not None:
-            self._kept.visible = False  # of another image or model
-            self._kept = None
         self.centres.image = self.guides.image = image
         self._plane = self.shown_plane()
 
@@ -84,7 +80,7 @@ class Canvas:
         results, self.results = self.results, None
         gone = self.centres.release() + self.guides.release()
         if results is not None:
-            self._kept, spare = results.leave(image.name if image is not None else "")
+            _, spare = results.leave(image.name if image is not None else "")
             gone += spare
         if deleted:
             QTimer.singleShot(0, partial(take_out, self.viewer, gone))
