@@ -15,7 +15,6 @@ RADIUS = 0.08  # of the disc that is looked for, over the diameter of the field 
 USUAL = 0.19  # diameter of the disc over the diameter of the field of view, median
 SHORT = 1.09  # the steepest fall of brightness lies that much inside the outline
 VESSELS = 1.0  # weight of the vessels against the brightness
-FRAME_PX = 800  # shorter side from which on an image is a full frame; smaller ones are crops
 DISCS_PER_SIDE = 1.5  # side of a region about the disc over its diameter; 1.1 to 2.4 were trained
 DARK = 0.06  # mean of red, green and blue below which a pixel lies outside the field of view
 
@@ -61,16 +60,6 @@ def locate_disc(image: NDArray[Any]) -> tuple[float, float, float]:
         for place, side, n in zip((row, column), shape, small.shape[1:], strict=True)
     )
     return y, x, diameter * step
-
-
-def is_full_frame(shape: tuple[int, ...]) -> bool:
-    """Say whether an image is large enough for a full fundus frame rather than a crop.
-
-    Parameters
-    ----------
-    shape : (Y, X, ...)
-    """
-    return min(shape[:2]) >= FRAME_PX
 
 
 def disc_region(image: NDArray[Any]) -> tuple[float, float, int]:

@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..card import Card
-from ..session.image import square_region
+from ..session.image import is_full_frame, square_region
 
 Region = tuple[slice, slice]
 
@@ -50,7 +50,7 @@ def choose_region(
         return square_region(wanted[:2], wanted[2], shape)
     if wanted == "whole" or card.roi != "disc":
         return slice(0, shape[0]), slice(0, shape[1])
-    from ..localise import disc_region, is_full_frame
+    from ..localise import disc_region
 
     if not is_full_frame(shape):
         return slice(0, shape[0]), slice(0, shape[1])

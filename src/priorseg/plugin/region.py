@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ..session.image import square_region, take_plane
+from ..session.image import is_full_frame, square_region, take_plane
 from . import strings
 from .image_section import AUTO, PICK, WHOLE
 from .pixels import is_fundus
@@ -11,7 +11,6 @@ from .widgets import OK, WARN
 if TYPE_CHECKING:
     from .controller import Controller
 
-FRAME_PX = 800  # shorter side of an image from which on it is a full fundus frame
 SHARE = 0.4  # side over the image's shorter side, until a disc was measured
 
 
@@ -65,7 +64,7 @@ class RegionChoice:
     def _suitable(self) -> str:
         """Find the disc in full frames; a small image is a crop about it already."""
         info = self.desk.session.info
-        frame = info is not None and min(info.shape) >= FRAME_PX
+        frame = info is not None and is_full_frame(info.shape)
         return AUTO if self.can_find and frame else WHOLE
 
     def start_over(self, shape: tuple[int, int] | None = None) -> None:

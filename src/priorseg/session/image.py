@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FRAME_PX = 800  # shorter side from which on an image is a full frame; smaller ones are crops
 MOST_PIXELS = 2**31 - 1
 STACK = "TZ"
 
@@ -169,6 +170,16 @@ def take_plane(array: Any, info: ImageInfo, index: int) -> NDArray[Any]:
             "example with numpy.nan_to_num."
         )
     return plane
+
+
+def is_full_frame(shape: tuple[int, ...]) -> bool:
+    """Say whether an image is large enough for a full fundus frame rather than a crop.
+
+    Parameters
+    ----------
+    shape : (Y, X, ...)
+    """
+    return min(shape[:2]) >= FRAME_PX
 
 
 def square_region(
