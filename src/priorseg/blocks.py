@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .kernels.room import Room
 from .links import Link, Ordered, as_link
 from .prior import Dual, Prior
 from .priors.nested import Nested
@@ -127,6 +128,7 @@ class Blocks:
             set() if warm is None else {n for n, d in self.duals.items() if n in kept or not d}
         )
         self.fields: dict[str, Tensor] = {}
+        self.room: Room | None = None  # set where no earlier state is needed
         if len(priors) > 1:  # a single prior replaces its own field at once
             self.remember()
 
@@ -154,7 +156,7 @@ class Blocks:
         """Let every prior do its block once, in order, then project."""
         for name, prior in self.priors.items():
             prep, height = self.preps[name], self.height(name)
-            fused = prior.fused(self.u, self.duals[name], prep, self.temperature, height)
+            fused = prior.fused(self.u, self.duals[name], prep, self.temperature, height, self.room)
             if fused is not None:
                 self.duals[name], self.scaled, self.u = fused
                 if len(self.priors) > 1:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .kernels.room import Room
 from .links import SOFTMAX, Link
 from .scene import Scene
 
@@ -85,9 +86,19 @@ class Prior(nn.Module):
         raise NotImplementedError
 
     def fused(
-        self, u: Tensor, dual: Dual, prep: Any, temperature: Tensor, height: Tensor
+        self,
+        u: Tensor,
+        dual: Dual,
+        prep: Any,
+        temperature: Tensor,
+        height: Tensor,
+        room: Room | None = None,
     ) -> tuple[Dual, Tensor, Tensor] | None:
         """Do step, field and link in one pass where a compiled kernel can; else give None.
+
+        Parameters
+        ----------
+        room : Room   memory for the results; they then live until the sweep after the next
 
         Returns
         -------

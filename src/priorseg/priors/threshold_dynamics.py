@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..kernels import dynamics
 from ..kernels.blur import blur, squared
+from ..kernels.room import Room
 from ..links import SOFTMAX, Link
 from ..operators import blur_radius, gradient, half_taps, relative_spacing
 from ..prior import Dual, Prior, compilable, log_parameter
@@ -154,7 +155,13 @@ class ThresholdDynamics(Prior):
         return prep.weight * self._blurred(1 - 2 * u, prep)
 
     def fused(
-        self, u: Tensor, dual: Dual, prep: _Prep, temperature: Tensor, height: Tensor
+        self,
+        u: Tensor,
+        dual: Dual,
+        prep: _Prep,
+        temperature: Tensor,
+        height: Tensor,
+        room: Room | None = None,
     ) -> tuple[Dual, Tensor, Tensor] | None:
         """Use the compiled sweep for float32 images on the CPU; see `Prior.fused`."""
         if prep.root_edge is not None or not compilable(prep, u, height, temperature):

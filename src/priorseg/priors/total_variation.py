@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..kernels import variation
+from ..kernels.room import Room
 from ..links import SOFTMAX, Link
 from ..operators import divergence, gradient, relative_spacing
 from ..prior import Dual, Prior, compilable, log_parameter
@@ -107,7 +108,13 @@ class TotalVariation(Prior):
         return prep.weight * divergence(dual[1], prep.spacing)
 
     def fused(
-        self, u: Tensor, dual: Dual, prep: _Prep, temperature: Tensor, height: Tensor
+        self,
+        u: Tensor,
+        dual: Dual,
+        prep: _Prep,
+        temperature: Tensor,
+        height: Tensor,
+        room: Room | None = None,
     ) -> tuple[Dual, Tensor, Tensor] | None:
         """Use the compiled sweep for float32 images on the CPU; see `Prior.fused`."""
         xi, y, t = dual
