@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from ..kernels import variation
+from ..kernels import variation, variation_gap
 from ..kernels.room import Room
 from ..links import SOFTMAX, Link
 from ..operators import divergence, gradient, relative_spacing
@@ -32,9 +32,15 @@ def _unit(xi: Tensor) -> Tensor:
     return xi / xi.square().sum(2, keepdim=True).clamp_min(1).sqrt()
 
 
+def _traced(dual: Dual) -> bool:
+    """Say whether gradients are wanted through a dual."""
+    return torch.is_grad_enabled() and any(part.requires_grad for part in dual)
+
+
 def _step_length(prep: _Prep, temperature: Tensor) -> Tensor:
     """Give 1 / L times the weight, L the Lipschitz constant of the dual gradient."""
-    bound = 4 * len(prep.spacing) * prep.link.curvature  # L = bound * weight^2 / temperature
+    slopes = sum(4 / edge**2 for edge in prep.spacing)  # largest |gradient u|^2 / |u|^2
+    bound = slopes * prep.link.curvature  # L = bound * weight^2 / temperature
     return temperature / (bound * prep.weight.clamp_min(1e-18))
 
 
@@ -105,6 +111,8 @@ class TotalVariation(Prior):
 
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
         """Give lambda div y; see `Prior.field`."""
+        if compilable(prep, u) and not _traced(dual):
+            return variation_gap.field(dual[1], float(prep.weight), prep.spacing)
         return prep.weight * divergence(dual[1], prep.spacing)
 
     def fused(
@@ -118,12 +126,12 @@ class TotalVariation(Prior):
     ) -> tuple[Dual, Tensor, Tensor] | None:
         """Use the compiled sweep for float32 images on the CPU; see `Prior.fused`."""
         xi, y, t = dual
-        if not compilable(prep, u, height, temperature) or xi.requires_grad:
+        if not compilable(prep, u, height, temperature) or _traced(dual):
             return None
         step = float(_step_length(prep, temperature))
         weight, cold, exclusive = float(prep.weight), float(temperature), prep.link.name
         return variation.sweep(
-            u, height, (xi, y, t), step, weight, cold, prep.spacing, exclusive == "softmax"
+            u, height, (xi, y, t), step, weight, cold, prep.spacing, exclusive == "softmax", room
         )
 
     def energy(self, u: Tensor, prep: _Prep) -> Tensor:
@@ -136,6 +144,11 @@ class TotalVariation(Prior):
         self, u: Tensor, dual: Dual, prep: _Prep, temperature: Tensor, *, height: Tensor
     ) -> Tensor:
         """Give primal minus dual energy per pixel at u and xi; it bounds ε‖u−u*‖²/N."""
+        if compilable(prep, u, height, temperature) and not _traced(dual):
+            weight, cold, exclusive = float(prep.weight), float(temperature), prep.link.name
+            return variation_gap.gap(
+                u, height, dual[0], weight, cold, prep.spacing, exclusive == "softmax"
+            )
         held = prep.weight * divergence(dual[0], prep.spacing)
         pixels = u[0, 0].numel()
         linear = -(height * u).flatten(1).sum(1)
