@@ -3,12 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from priorseg import Scene, Segmenter, VariationalHead
+from priorseg import Scene, Segmenter, VariationalHead, inference, memory
 from priorseg.backbones import UNet
 from priorseg.card import Card
 from priorseg.links import Ordered
+from priorseg.memory import TooLarge
 from priorseg.preprocessing import Preprocessing
-from priorseg.priors import Convex, Nested, ThresholdDynamics
+from priorseg.priors import Convex, Nested, Star, ThresholdDynamics
 from priorseg.segmenter import Cancelled, ramp, tile_windows
 
 LABELS = {0: "background", 1: "rim", 2: "cup"}
@@ -166,3 +167,51 @@ def test_images_that_cannot_be_used_are_refused():
     for image in (np.zeros((0, 3, 3)), np.full((4, 4, 3), np.nan), np.zeros((4, 4))):
         with pytest.raises(ValueError, match="image"):
             model.segment(image)
+
+
+def test_a_large_image_is_segmented_in_parts_to_the_same_labels(monkeypatch):
+    model, image, told = nested(tile=64, overlap=16), picture(130, 150), []
+    whole = model.segment(image, progress=lambda *numbers: told.append(numbers))
+    assert told == [(n, len(told)) for n in range(1, len(told) + 1)]
+    assert len(told) == 9 + 3  # tiles and sweeps
+    monkeypatch.setattr(inference, "PARTS_ABOVE", 1000)
+    monkeypatch.setattr(inference, "SIDE", 70)
+    parts = model.segment(image, progress=lambda *numbers: told.append(numbers))
+    assert told[-1] == (9 + 6, 9 + 6)
+    assert torch.equal(parts.labels.long(), whole.labels)
+    assert parts.certificates == whole.certificates
+
+
+@pytest.mark.parametrize("above", [10, 10**9])
+def test_a_segmentation_is_cancelled_in_the_network_and_in_the_solver(monkeypatch, above):
+    monkeypatch.setattr(inference, "PARTS_ABOVE", above)
+    monkeypatch.setattr(inference, "SIDE", 40)
+    model, image = nested(tile=64, overlap=16), picture(130, 100)
+    for last in (2, 7):
+        told = []
+        with pytest.raises(Cancelled):
+            model.segment(
+                image,
+                progress=lambda done, total, told=told: told.append(done),
+                cancelled=lambda told=told, last=last: len(told) >= last,
+            )
+        assert len(told) == last
+
+
+def test_an_image_that_does_not_fit_into_memory_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: 10**6)
+    model, told = nested(), []
+    with pytest.raises(TooLarge, match=r"100 × 100 px needs about .* GB .* smaller region"):
+        model.segment(picture(100, 100), progress=lambda *numbers: told.append(numbers))
+    with pytest.raises(TooLarge, match="smaller region"):
+        model.logits(picture(100, 100), progress=lambda *numbers: told.append(numbers))
+    assert not told
+
+
+def test_priors_that_see_the_whole_image_are_named_when_it_does_not_fit(monkeypatch):
+    monkeypatch.setattr(inference, "PARTS_ABOVE", 1000)
+    monkeypatch.setattr(memory, "available_memory", lambda: 10**6)
+    model = nested()
+    model.head.priors.append(Star(1))
+    with pytest.raises(TooLarge, match="The priors star see the whole image at once"):
+        model.segment(picture(100, 100))

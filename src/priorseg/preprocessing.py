@@ -1,5 +1,6 @@
 """From an image of any kind to what a network was trained on, and back."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -75,7 +76,17 @@ class Preprocessing:
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def tensor(self, image: NDArray[Any]) -> Tensor:
-        """Check an image and bring its values to [0, 1].
+        """Check an image and bring its values to [0, 1]; see `picture`.
+
+        Returns
+        -------
+        (1, channels, Y, X) float32
+        """
+        picture = self.picture(image)
+        return picture.part(slice(0, picture.shape[0]), slice(0, picture.shape[1]))
+
+    def picture(self, image: NDArray[Any]) -> "Picture":
+        """Check an image and find the scale of its values, without copying it.
 
         uint8 is divided by 255. Floats inside [0, 1] are taken as they are. Every other integer
         type and range is stretched: its 0.1 and 99.9 percentiles become 0 and 1, and what lies
@@ -85,10 +96,6 @@ class Preprocessing:
         Parameters
         ----------
         image : (Y, X) or (Y, X, C)
-
-        Returns
-        -------
-        (1, channels, Y, X) float32
 
         Raises
         ------
@@ -102,12 +109,12 @@ class Preprocessing:
                 f"The image has shape {array.shape}; (Y, X) or (Y, X, channels) with at least "
                 "one pixel is needed."
             )
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            bad = int((~np.isfinite(array)).sum())
-            raise ValueError(f"{bad} values of the image are nan or infinite. Replace them.")
-        planes = array[..., None] if array.ndim == 2 else array
-        planes = self._with_channels(planes)
-        return torch.from_numpy(np.ascontiguousarray(_unit_range(planes).transpose(2, 0, 1)))[None]
+        if array.dtype.kind == "f":
+            bad = sum(int((~np.isfinite(band)).sum()) for band in _bands(array))
+            if bad:
+                raise ValueError(f"{bad} values of the image are nan or infinite. Replace them.")
+        planes = self._with_channels(array[..., None] if array.ndim == 2 else array)
+        return Picture(planes, *_range(planes))
 
     def _with_channels(self, planes: NDArray[Any]) -> NDArray[Any]:
         found = planes.shape[2]
@@ -116,7 +123,7 @@ class Preprocessing:
         if found == 4 and self.channels == 3:
             return planes[..., :3]
         if found == 1 and self.grey_to_rgb:
-            return np.repeat(planes, self.channels, axis=2)
+            return np.broadcast_to(planes, (*planes.shape[:2], self.channels))
         wanted = "RGB (3 channels)" if self.channels == 3 else f"{self.channels} channel(s)"
         hint = "Choose the channel(s) to use"
         if found == 1:
@@ -138,19 +145,84 @@ class Preprocessing:
         return (image - mean) / deviation.clamp_min(0.02)
 
 
-def _unit_range(planes: NDArray[Any]) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class Picture:
+    """An image that was checked; its values are brought to [0, 1] where they are asked for.
+
+    Parameters
+    ----------
+    planes : (Y, X, C)   as stored
+    low, high : float    values that become 0 and 1; what lies beyond is cut
+    """
+
+    planes: NDArray[Any]
+    low: float
+    high: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Give the size, (Y, X)."""
+        return int(self.planes.shape[0]), int(self.planes.shape[1])
+
+    def part(self, rows: slice, columns: slice) -> Tensor:
+        """Give a part with values in [0, 1], (1, C, y, x) float32."""
+        planes = self.planes[rows, columns]
+        if not self.high > self.low:
+            unit = np.zeros(planes.shape, np.float32)
+        elif planes.dtype in _EXACT:
+            unit = (planes / np.float32(self.high)).astype(np.float32)
+        elif (self.low, self.high) == (0.0, 1.0) and planes.dtype.kind == "f":
+            unit = planes.clip(0, 1).astype(np.float32)
+        else:
+            wide = (planes.astype(np.float64) - self.low) / (self.high - self.low)
+            unit = wide.clip(0, 1).astype(np.float32)
+        return torch.from_numpy(np.ascontiguousarray(unit.transpose(2, 0, 1)))[None]
+
+
+def _bands(array: NDArray[Any], rows: int = 256) -> Iterator[NDArray[Any]]:
+    """Cut an image into bands of rows, so that what is computed of one stays small."""
+    for start in range(0, len(array), rows):
+        yield array[start : start + rows]
+
+
+def _range(planes: NDArray[Any]) -> tuple[float, float]:
+    """Give the values that become 0 and 1; equal ones for an even image."""
     if planes.dtype in _EXACT:
-        return (planes / np.float32(_EXACT[planes.dtype])).astype(np.float32)
-    low, high = planes.min(), planes.max()
+        return 0.0, _EXACT[planes.dtype]
+    low, high = float(planes.min()), float(planes.max())
     if planes.dtype.kind == "f" and low >= 0 and high <= 1:
-        return planes.astype(np.float32)
-    wide = planes.astype(np.float64)
-    low, high = np.percentile(wide, (0.1, 99.9))
-    if not high > low:
-        low, high = float(wide.min()), float(wide.max())
-    if not high > low:
-        return np.zeros(planes.shape, np.float32)
-    return np.asarray(np.clip((wide - low) / (high - low), 0, 1), np.float32)
+        return 0.0, 1.0
+    inner = _percentiles(planes, (0.1, 99.9))
+    return inner if inner[1] > inner[0] else (low, high)
+
+
+def _percentiles(planes: NDArray[Any], per_cent: tuple[float, float]) -> tuple[float, float]:
+    """Give percentiles as `numpy.percentile` does, without a copy in float64."""
+    places = [share / 100 * (planes.size - 1) for share in per_cent]
+    if planes.dtype.kind in "ui" and planes.dtype.itemsize <= 2:
+        base = int(np.iinfo(planes.dtype).min)
+        kinds = 1 << (8 * planes.dtype.itemsize)
+        counts = np.zeros(kinds, np.int64)
+        for band in _bands(planes):
+            counts += np.bincount(band.ravel().astype(np.int32) - base, minlength=kinds)
+        reached = counts.cumsum()
+
+        def ranked(place: int) -> float:
+            return float(np.searchsorted(reached, place, side="right") + base)
+    else:
+        flat = planes.flatten()
+        flat.partition(
+            sorted({n for p in places for n in (int(p), min(int(p) + 1, flat.size - 1))})
+        )
+
+        def ranked(place: int) -> float:
+            return float(flat[place])
+
+    found = []
+    for place in places:
+        below, above = ranked(int(place)), ranked(min(int(place) + 1, planes.size - 1))
+        found.append(below + (above - below) * (place - int(place)))
+    return found[0], found[1]
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:

@@ -1,8 +1,6 @@
 """A trained network with its preprocessing and its priors: image in, label map out."""
 
-import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+import math
 from typing import Any
 
 import torch
@@ -12,16 +10,27 @@ from torch import Tensor, nn
 from .card import Card
 from .decode import Decoded
 from .head import VariationalHead
-from .preprocessing import Preprocessing, resize
+from .inference import SMALLER, Solving
+from .memory import demand
+from .parts import Steps
+from .preprocessing import Picture, Preprocessing, resize
 from .scene import Scene
-from .solver import solve
+from .tiles import (
+    Cancelled,
+    Precision,
+    Progress,
+    Stop,
+    Working,
+    number_type,
+    ramp,
+    run_network,
+    tile_windows,
+)
 
-Progress = Callable[[int, int], None]
+__all__ = ["Cancelled", "Segmenter", "ramp", "tile_windows"]
+
 _LONGEST = 2**15  # pixels; a side of the working image
-
-
-class Cancelled(Exception):
-    """Say that a computation was stopped on request."""
+_TILE_BYTES = 1024  # per pixel of a tile, for the network's inner layers
 
 
 class Segmenter(nn.Module):
@@ -93,19 +102,24 @@ class Segmenter(nn.Module):
         image: NDArray[Any],
         *,
         object_px: float | None = None,
+        precision: Precision = "auto",
         progress: Progress | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        cancelled: Stop | None = None,
     ) -> Tensor:
         """Compute the network's logits, without priors.
 
         The image is brought to the working scale and, where it is larger than a tile, seen in
-        overlapping tiles that are blended, so that memory does not grow with the network's depth.
+        overlapping tiles that are blended. Large images are read part by part: beside the image
+        there are the logits and little more.
 
         Parameters
         ----------
-        image : (Y, X) or (Y, X, C)   any integer or float type, see `Preprocessing.tensor`
+        image : (Y, X) or (Y, X, C)   any integer or float type, see `Preprocessing.picture`
         object_px : float             diameter of the objects in this image, > 0; sets the scale
                                       of frames with many objects. None = as the model says.
+        precision : str               of the network: 'float32'; 'bfloat16', which moves logits by
+                                      some hundredths; 'auto' = bfloat16 where the CPU multiplies
+                                      matrices of it, see `network_precision`
         progress : call               told the number of finished and of all tiles
         cancelled : call              asked before every tile
 
@@ -116,21 +130,46 @@ class Segmenter(nn.Module):
         Raises
         ------
         ValueError  if the image does not fit the model; says why.
+        TooLarge    (a ValueError) if the image does not fit into memory.
         Cancelled   if `cancelled` says so.
         """
-        whole = self.preprocessing.tensor(image)
-        shape = int(whole.shape[2]), int(whole.shape[3])
-        working = self._working_shape(shape, object_px)
-        device = next(self.backbone.parameters()).device
-        seen = self.preprocessing.standardise(resize(whole.to(device), *working))
+        picture = self.preprocessing.picture(image)
+        working = self._working_shape(picture.shape, object_px)
+        demand(self._network_bytes(picture.shape, working), picture.shape, remedy=SMALLER)
+        return self._logits(picture, working, precision, progress or _ignore, cancelled or _never)
+
+    def _logits(
+        self,
+        picture: Picture,
+        working: tuple[int, int],
+        precision: Precision,
+        progress: Progress,
+        cancelled: Stop,
+    ) -> Tensor:
         training = self.backbone.training
         self.backbone.eval()
         try:
-            with torch.no_grad():
-                logits = self._tiled(seen, progress or _ignore, cancelled or _never)
+            logits = run_network(
+                self.backbone,
+                Working(picture, working, self.preprocessing),
+                self._channels,
+                self.preprocessing,
+                precision=precision,
+                progress=progress,
+                cancelled=cancelled,
+            )
         finally:
             self.backbone.train(training)
-        return resize(logits, *shape)
+        return resize(logits, *picture.shape)
+
+    @property
+    def _channels(self) -> int:
+        return int(self.backbone.out_channels)  # type: ignore[arg-type]
+
+    def network_precision(self, precision: Precision = "auto") -> str:
+        """Say what the network computes with here: 'float32' or 'bfloat16'; see `logits`."""
+        device = next(self.backbone.parameters()).device
+        return str(number_type(precision, device)).removeprefix("torch.")
 
     def segment(
         self,
@@ -139,38 +178,58 @@ class Segmenter(nn.Module):
         scene: Scene | None = None,
         plain: bool = False,
         object_px: float | None = None,
+        precision: Precision = "auto",
+        progress: Progress | None = None,
+        cancelled: Stop | None = None,
     ) -> Decoded:
         """Make a label map.
+
+        An image above 8 million pixels is solved in parts if all its priors are local (threshold
+        dynamics without edge weights, convex objects, nested channels); the result is that of the
+        whole image. Other priors see the whole image at once, which must then fit into memory.
 
         Parameters
         ----------
         image : (Y, X) or (Y, X, C)   see `logits`
         scene : Scene                 what else is known; None = pixels of edge 1
         plain : bool                  leave the priors out; the link stays
-        object_px : float             see `logits`
+        object_px, precision          see `logits`
+        progress : call               told the number of finished and of all steps: tiles of the
+                                      network, then sweeps or parts of the solver
+        cancelled : call              asked before every step
 
         Returns
         -------
-        Decoded   with one sample; ``.labels[0]`` is the label map (Y, X)
+        Decoded   with one sample; ``.labels[0]`` is the label map (Y, X), uint8 if it was made in
+                  parts
 
         Raises
         ------
         ValueError  if the image or the scene does not fit the model.
+        TooLarge    (a ValueError) if the image does not fit into memory.
+        Cancelled   if `cancelled` says so.
         """
-        logits = self.logits(image, object_px=object_px)
-        scene = scene or Scene(spacing=(1.0, 1.0))
-        priors = [] if plain else list(self.head.priors)
-        if scene.image is None and any("image" in prior.reads for prior in priors):  # type: ignore[operator]
-            scene = replace(scene, image=self.preprocessing.tensor(image).to(logits.device))
+        picture = self.preprocessing.picture(image)
+        working = self._working_shape(picture.shape, object_px)
+        solving = Solving(self.head, scene or Scene(spacing=(1.0, 1.0)), plain, picture.shape)
+        solving.check(self._network_bytes(picture.shape, working), self._channels)
+        rule, stop = self.preprocessing, cancelled or _never
+        tiles = sum(1 for _ in tile_windows(*working, rule.tile, rule.overlap))
+        steps = Steps(tiles + solving.steps, progress or _ignore, stop)
+        device = next(self.backbone.parameters()).device
         with torch.no_grad():
-            return solve(
-                logits,
-                priors,  # type: ignore[arg-type]
-                scene,
-                sweeps=self.head.sweeps,
-                temperature=self.head.temperature.detach(),
-                link=self.head.link,
-            ).decode()
+            return solving.run(
+                self._logits(picture, working, precision, lambda done, total: steps.take(), stop),
+                lambda: rule.tensor(image).to(device),
+                steps,
+            )
+
+    def _network_bytes(self, shape: tuple[int, int], working: tuple[int, int]) -> int:
+        """Estimate what the network needs beside the image: logits twice if resized, one tile."""
+        pixels = math.prod(working) + (math.prod(shape) if working != shape else 0)
+        return 4 * self._channels * pixels + _TILE_BYTES * min(
+            self.preprocessing.tile**2, math.prod(working)
+        )
 
     def _working_shape(self, shape: tuple[int, int], object_px: float | None) -> tuple[int, int]:
         if object_px is None:
@@ -184,57 +243,6 @@ class Segmenter(nn.Module):
                 f"than {_LONGEST} pixels. The model expects objects of {self.card.object_px} px."
             )
         return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
-
-    def _tiled(self, image: Tensor, progress: Progress, cancelled: Callable[[], bool]) -> Tensor:
-        tile, overlap = self.preprocessing.tile, self.preprocessing.overlap
-        height, width = image.shape[2:]
-        windows = list(tile_windows(height, width, tile, overlap))
-        total: Tensor | None = None
-        weights = image.new_zeros(height, width)
-        for done, (rows, columns) in enumerate(windows):
-            if cancelled():
-                raise Cancelled("The network was stopped.")
-            part = self.backbone(image[..., rows, columns]).float()
-            if len(windows) == 1:
-                progress(1, 1)
-                return part  # type: ignore[no-any-return]
-            if total is None:
-                total = image.new_zeros(1, part.shape[1], height, width)
-            weight = ramp(rows, height, overlap)[:, None] * ramp(columns, width, overlap)[None]
-            weight = weight.to(image)
-            total[..., rows, columns] += part * weight
-            weights[rows, columns] += weight
-            progress(done + 1, len(windows))
-        assert total is not None
-        return total / weights
-
-
-def tile_windows(height: int, width: int, tile: int, overlap: int) -> Iterator[tuple[slice, slice]]:
-    """Cover an image with windows that overlap by at least some pixels, evenly spread."""
-
-    def starts(size: int) -> list[slice]:
-        if size <= tile:
-            return [slice(0, size)]
-        count = -(-(size - overlap) // (tile - overlap))
-        last = size - tile
-        return [
-            slice(round(i * last / (count - 1)), round(i * last / (count - 1)) + tile)
-            for i in range(count)
-        ]
-
-    yield from itertools.product(starts(height), starts(width))
-
-
-def ramp(window: slice, size: int, overlap: int) -> Tensor:
-    """Weigh the pixels of a window, (N,): rising over the overlap except at the image border."""
-    count = window.stop - window.start
-    place = torch.arange(count, dtype=torch.float32) + 0.5
-    weight = torch.ones(count)
-    if overlap and window.start > 0:
-        weight = torch.minimum(weight, place / overlap)
-    if overlap and window.stop < size:
-        weight = torch.minimum(weight, (count - place) / overlap)
-    return weight
 
 
 def _ignore(done: int, total: int) -> None:
