@@ -31,9 +31,21 @@ class BrightIsObject:
     labels: dict[int, str] = field(default_factory=lambda: {0: "background", 1: "object"})
     card: Card = field(default_factory=lambda: Card("bright"))
 
+    def network_precision(self, precision: str) -> str:
+        return {"auto": "float32"}.get(precision, precision)
+
     def segment(
-        self, image: Any, *, scene: Scene, plain: bool = False, object_px: float | None = None
+        self,
+        image: Any,
+        *,
+        scene: Scene,
+        plain: bool = False,
+        object_px: float | None = None,
+        precision: str = "auto",
+        progress: Any = None,
     ) -> Decoded:
+        for done in (1, 2):
+            progress(done, 2)
         grey = np.asarray(image, float)
         grey = grey if grey.ndim == 2 else grey.mean(2)
         logit = torch.from_numpy(grey / 255 - 0.5)
@@ -143,6 +155,49 @@ def test_a_file_in_place_of_the_output_folder_is_named(folder: Path, capsys: Any
 def test_plain_leaves_the_priors_out(folder: Path) -> None:
     assert run("square.png", "--plain") == 0
     assert certificate()["planes"][0]["certificates"] == {}
+
+
+def test_the_precision_that_was_computed_with_is_recorded(folder: Path) -> None:
+    for asked, found in (("auto", "float32"), ("bfloat16", "bfloat16")):
+        assert run("square.png", "--precision", asked) == 0
+        assert certificate()["precision"] == found
+
+
+def test_progress_is_shown_on_a_terminal_only(
+    folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("square.png") == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert run("square.png") == 0
+    assert "square.png: 2 of 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["PIL.Image.Image.save", "pathlib.Path.write_text"])
+def test_an_interrupt_leaves_no_half_written_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def half(*arguments: Any, **more: Any) -> None:
+        path = next(a for a in arguments if isinstance(a, Path))
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    assert run("square.png") == 0
+    before = {path: path.read_bytes() for path in (folder / "out").iterdir()}
+    monkeypatch.setattr(where, half)
+    assert run("square.png") == 130
+    assert {path: path.read_bytes() for path in (folder / "out").iterdir()} == before
+
+
+def test_an_interrupt_while_segmenting_ends_the_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*arguments: Any, **more: Any) -> Decoded:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BrightIsObject, "segment", stopped)
+    assert run("square.png") == 130
+    assert not any((folder / "out").iterdir())
 
 
 def test_two_files_of_one_name_do_not_overwrite_each_other(folder: Path, capsys: Any) -> None:

@@ -34,6 +34,9 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     text = "diameter of the objects in the image in pixels, for frames with many of them"
     add("--object-px", type=float, metavar="PIXELS", help=text)
     add("--device", default="cpu", help="where the network runs: cpu, cuda, mps")
+    text = "numbers the network computes with; auto: bfloat16 where the CPU is fast at it"
+    kinds = ("auto", "float32", "bfloat16")
+    add("--precision", default="auto", choices=kinds, help=text)
     more = {"action": "append", "default": []}
     text = "add or replace a prior, for example 'convex(labels=(1,))'; may be repeated"
     add("--prior", **more, metavar="NAME(...)", help=text)  # type: ignore[arg-type]

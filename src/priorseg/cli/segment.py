@@ -5,9 +5,11 @@ import glob
 import json
 import os
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from .request import Request, make_scene, parse, with_priors
 if TYPE_CHECKING:
     from ..decode import Decoded
     from ..segmenter import Segmenter
+    from ..tiles import Precision
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:
@@ -42,6 +45,35 @@ def write_stack(path: Path, labels: NDArray[Any]) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file; no half file is left if that fails or is interrupted."""
+    part = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class ProgressLine:
+    """Show how far one file is, on a terminal only, in a line that goes away."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self._shown = name, -1.0
+        self._quiet = not sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show the number of finished and of all steps, five times a second at most."""
+        if not self._quiet and (done == total or monotonic() - self._shown > 0.2):
+            self._shown = monotonic()
+            print(f"\r{self.name}: {done} of {total}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if not self._quiet:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def report(decoded: "Decoded", region: Region, names: Mapping[int, str]) -> dict[str, Any]:
@@ -70,9 +102,10 @@ class _Job:
     spacing: tuple[float, float] | None
     object_px: float | None
     region: tuple[float, float, int] | str
+    precision: "Precision"
 
 
-def segment_file(path: Path, job: _Job) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
+def segment_file(path: Path, job: _Job) -> tuple[NDArray[Any], list[dict[str, Any]]]:
     """Segment every plane of one file.
 
     Returns
@@ -85,15 +118,25 @@ def segment_file(path: Path, job: _Job) -> tuple[NDArray[np.int64], list[dict[st
     stored = read_image(path)
     axes, spacing = job.axes or stored.axes, job.spacing or stored.spacing
     info = describe(stored.array, axes=axes, spacing=spacing, name=path.name)
-    labels = np.zeros((info.planes, *info.shape), np.int64)
+    kind = np.uint8 if max(job.segmenter.labels) < 256 else np.uint16
+    labels = np.zeros((info.planes, *info.shape), kind)
     reports = []
     for index in range(info.planes):
         plane = take_plane(stored.array, info, index)
         region = choose_region(plane, job.region, job.segmenter.card)
         scene = make_scene(job.request, info.spacing, region, job.segmenter)
-        decoded = job.segmenter.segment(
-            plane[region], scene=scene, plain=job.request.plain, object_px=job.object_px
-        )
+        line = ProgressLine(path.name if info.planes == 1 else f"{path.name}, plane {index + 1}")
+        try:
+            decoded = job.segmenter.segment(
+                plane[region],
+                scene=scene,
+                plain=job.request.plain,
+                object_px=job.object_px,
+                precision=job.precision,
+                progress=line,
+            )
+        finally:
+            line.clear()
         labels[index][region] = decoded.labels[0].cpu().numpy()
         reports.append(report(decoded, region, job.segmenter.labels))
     return (labels[0] if info.planes == 1 else labels), reports
@@ -109,8 +152,9 @@ def _finish(path: Path, job: _Job) -> str:
     else:
         write_labels(target, labels)
     head = {"image": str(path), "model": job.model, "plain": job.request.plain}
+    head["precision"] = job.segmenter.network_precision(job.precision)
     text = json.dumps({**head, "planes": reports}, indent=2)
-    (job.folder / f"{path.stem}_certificate.json").write_text(text + "\n", encoding="utf-8")
+    write_text(job.folder / f"{path.stem}_certificate.json", text + "\n")
     rows, columns = reports[0]["region"]["rows"], reports[0]["region"]["columns"]
     if (rows[1] - rows[0], columns[1] - columns[0]) == labels.shape[-2:]:
         return str(target)
@@ -140,6 +184,7 @@ def _prepare(arguments: argparse.Namespace) -> _Job:
         spacing=edges,
         object_px=arguments.object_px,
         region=region,
+        precision=arguments.precision,
     )
 
 
