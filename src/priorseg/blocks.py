@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .kernels.iterates import all_finite, largest_change, pushed_on
 from .kernels.room import Room
 from .links import Link, Ordered, as_link
 from .prior import Dual, Prior
@@ -39,7 +40,7 @@ def _check(logits: Tensor, scene: Scene, temperature: Tensor, link: Link) -> Non
         raise ValueError(f"logits must be floating point, got {logits.dtype}.")
     if 0 in logits.shape:
         raise ValueError(f"logits of shape {tuple(logits.shape)} hold no pixels.")
-    if not torch.isfinite(logits).all():
+    if not all_finite(logits.detach()):
         bad = int((~torch.isfinite(logits)).sum())
         raise ValueError(f"{bad} logits are nan or infinite. Check the image and the network.")
     if len(scene.spacing) != logits.ndim - 2:
@@ -129,6 +130,7 @@ class Blocks:
         )
         self.fields: dict[str, Tensor] = {}
         self.room: Room | None = None  # set where no earlier state is needed
+        self.point: Tensor | None = None  # where the next sweep begins; None = at u
         if len(priors) > 1:  # a single prior replaces its own field at once
             self.remember()
 
@@ -154,20 +156,11 @@ class Blocks:
 
     def sweep(self) -> None:
         """Let every prior do its block once, in order, then project."""
+        u, self.point = self.point, None
         for name, prior in self.priors.items():
-            prep, height = self.preps[name], self.height(name)
-            fused = prior.fused(self.u, self.duals[name], prep, self.temperature, height, self.room)
-            if fused is not None:
-                self.duals[name], self.scaled, self.u = fused
-                if len(self.priors) > 1:
-                    self.fields[name] = height - self.scaled * self.temperature
-                continue
-            self.duals[name] = prior.step(
-                self.u, self.duals[name], prep, self.temperature, height=height
-            )
-            self.fields[name] = prior.field(self.u, self.duals[name], prep)
-            self.scaled = (height - self.fields[name]) / self.temperature
-            self.u = self.link.probs(self.scaled)
+            if prior.has_field:
+                self._block(name, prior, self.u if u is None else u)
+                u = None
         projected = self.u
         for name, prior in self.priors.items():
             projected = prior.project(projected, self.preps[name])
@@ -178,6 +171,34 @@ class Blocks:
                 moved, self.scaled + (target - self.scaled).detach(), self.scaled
             )
             self.u = projected
+
+    def _block(self, name: str, prior: Prior, u: Tensor) -> None:
+        prep, height = self.preps[name], self.height(name)
+        fused = prior.fused(u, self.duals[name], prep, self.temperature, height, self.room)
+        if fused is not None:
+            self.duals[name], self.scaled, self.u = fused
+            if len(self.priors) > 1:
+                self.fields[name] = height - self.scaled * self.temperature
+            return
+        self.duals[name] = prior.step(u, self.duals[name], prep, self.temperature, height=height)
+        self.fields[name] = prior.field(u, self.duals[name], prep)
+        self.scaled = (height - self.fields[name]) / self.temperature
+        self.u = self.link.probs(self.scaled)
+
+    def push_on(self, point: Tensor, before: Tensor, inertia: float) -> Tensor:
+        """Choose where the next sweep begins; give what this one changed, (B,).
+
+        Parameters
+        ----------
+        point : where this sweep began
+        before : u before it
+        inertia : float   0 = the next sweep begins at u
+        """
+        first = next((p for p in self.priors.values() if p.has_field), None)
+        if inertia == 0 or first is None or not first.linearised or self.u.requires_grad:
+            return largest_change(self.u, point)
+        self.point, change = pushed_on(self.u, point, before, inertia, self.room)
+        return change
 
     def freeze(self, active: Tensor, old: "tuple[Tensor, Tensor, Mapping[str, Dual]]") -> None:
         """Put samples that had converged back to where they were."""

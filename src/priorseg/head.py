@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from .links import Link, as_link
 from .prior import Prior, log_parameter
 from .scene import Scene
-from .solver import Solution, solve
+from .solver import Solution, replay
 
 
 class VariationalHead(nn.Module):
@@ -48,7 +48,7 @@ class VariationalHead(nn.Module):
     def solve(self, logits: Tensor, scene: Scene | None = None) -> Solution:
         """Run the head's sweeps and give the whole state; see `priorseg.solve`."""
         scene = scene or Scene(spacing=(1.0,) * (logits.ndim - 2))
-        return solve(
+        return replay(
             logits,
             list(self.priors),  # type: ignore[arg-type]
             scene,

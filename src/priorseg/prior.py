@@ -46,6 +46,8 @@ class Prior(nn.Module):
     stage: ClassVar[int] = 0  # order of the blocks in a sweep and of the hardening
     reads: ClassVar[tuple[str, ...]] = ()  # fields of the scene the dual depends on
     convex: ClassVar[bool] = True  # whether the minimiser is unique
+    has_field: ClassVar[bool] = True  # False: it only projects
+    linearised: ClassVar[bool] = False  # whether u only says where its energy is linearised
 
     def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> Any:
         """Build what one solve needs: kernels, ray trees, targets; differentiable.
@@ -197,15 +199,20 @@ def log_parameter(value: float, name: str) -> nn.Parameter:
     return nn.Parameter(torch.tensor(stored, dtype=torch.float64), requires_grad=False)
 
 
+def single_images(*tensors: Tensor) -> bool:
+    """Say whether all are float32 images (B, K, Y, X) on the CPU; single numbers do not count."""
+    return all(
+        part.ndim == 4 and part.dtype == torch.float32 and part.device.type == "cpu"
+        for part in tensors
+        if part.ndim > 0
+    )
+
+
 def compilable(prep: Any, *tensors: Tensor) -> bool:
     """Say whether compiled kernels may run: float32 images on the CPU, no gradient wanted."""
     if torch.is_grad_enabled() and any(part.requires_grad for part in (*tensors, *prep.tracked)):
         return False
-    images = [part for part in tensors if part.ndim > 0]
-    return all(
-        part.ndim == 4 and part.dtype == torch.float32 and part.device.type == "cpu"
-        for part in images
-    )
+    return single_images(*tensors)
 
 
 def recovered_height(u: Tensor, field: Tensor, temperature: Tensor, link: Link) -> Tensor:

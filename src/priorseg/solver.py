@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from .blocks import begin
+from .kernels.room import Room
 from .links import Link
 from .prior import Prior
 from .scene import Scene
 from .solution import Solution
 
-__all__ = ["Solution", "iterate", "solve"]
+__all__ = ["Solution", "converge", "iterate", "replay", "solve"]
+
+INERTIA = 0.8  # fewest sweeps over weights of 1 to 10 times the temperature
 
 
 def _full_precision(logits: Tensor) -> AbstractContextManager[Any]:
@@ -31,6 +34,8 @@ def iterate(
     temperature: float | Tensor = 1.0,
     link: str | Link = "softmax",
     warm: Solution | None = None,
+    inertia: float = 0.0,
+    reuse: bool = False,
 ) -> Iterator[Solution]:
     """Yield the state after every sweep, for ever.
 
@@ -42,6 +47,8 @@ def iterate(
     temperature : float    the entropy's weight (epsilon), > 0
     link : str or Link     'softmax' for exclusive classes, 'ordered' for nested objects
     warm : Solution        go on from here: u and those duals that still apply
+    inertia : float        0 <= inertia < 1, see `converge`
+    reuse : bool           True: only the newest state stays valid, so that no sweep allocates
 
     Raises
     ------
@@ -49,16 +56,18 @@ def iterate(
 
     Source: docs/maths; Gauss-Seidel over the priors, each block as exact as its prior can.
     """
+    _check_inertia(inertia)
     with _full_precision(logits):
         state = begin(logits, priors, scene, temperature, link, warm)
+    state.room = Room() if reuse else None
     sweeps = 0
     while True:
-        before = state.u
+        before, point = state.u, state.u if state.point is None else state.point
         with _full_precision(logits):
             if state.priors:
                 state.sweep()
         sweeps += 1
-        residual = (state.u.detach() - before.detach()).abs().flatten(1).amax(1)
+        residual = state.push_on(point, before, inertia)
         yield state.solution(residual, sweeps)
 
 
@@ -72,15 +81,19 @@ def solve(
     temperature: float | Tensor = 1.0,
     link: str | Link = "softmax",
     warm: Solution | None = None,
+    inertia: float = 0.0,
 ) -> Solution:
     """Run sweeps until each sample meets the tolerance, at most `sweeps`.
+
+    `replay` and `converge` are its two named uses.
 
     Parameters
     ----------
     logits, priors, scene, temperature, link, warm : see `iterate`
-    sweeps : int   largest number of sweeps, >= 0
-    tol : float    a sample stops once max |change of u| and the duality gap per pixel are both
-                   at most this; it never depends on its batch-mates. 0 = do all sweeps.
+    sweeps : int      largest number of sweeps, >= 0
+    tol : float       a sample stops once max |change of u| and the duality gap per pixel are both
+                      at most this; it never depends on its batch-mates. 0 = do all sweeps.
+    inertia : float   0 <= inertia < 1, see `converge`
 
     Returns
     -------
@@ -88,8 +101,10 @@ def solve(
     """
     if int(sweeps) != sweeps or sweeps < 0 or not tol >= 0:
         raise ValueError(f"sweeps and tol must be >= 0, sweeps whole; got {sweeps} and {tol}.")
+    _check_inertia(inertia)
     with _full_precision(logits):
         state = begin(logits, priors, scene, temperature, link, warm)
+        state.room = Room()
         if sweeps == 0:
             state.settle()
         residual = state.u.new_full((len(state.u),), torch.inf if state.priors else 0.0)
@@ -97,15 +112,76 @@ def solve(
         active = torch.ones_like(residual, dtype=torch.bool)
         while done < sweeps and state.priors and (tol == 0 or bool(active.any())):
             old = (state.u, state.scaled, dict(state.duals))
+            point = state.u if state.point is None else state.point
             state.sweep()
             if tol > 0 and not bool(active.all()):
                 state.freeze(active, old)
             done += 1
-            if tol == 0 and done < sweeps:
+            if tol == 0 and inertia == 0 and done < sweeps:
                 continue  # nobody asks for the residual yet
-            moved = (state.u.detach() - old[0].detach()).abs().flatten(1).amax(1)
+            moved = state.push_on(point, old[0], inertia)
             residual = torch.where(active, moved, residual)
             if tol > 0 and bool((active & (residual <= tol)).any()):
                 gap = state.solution(residual, done).gap.detach()
                 active = active & ~((residual <= tol) & (gap <= tol))
         return state.solution(residual, done)
+
+
+def _check_inertia(inertia: float) -> None:
+    if not 0 <= inertia < 1:
+        raise ValueError(f"inertia must be at least 0 and below 1, got {inertia}.")
+
+
+def replay(
+    logits: Tensor,
+    priors: Sequence[Prior],
+    scene: Scene | None = None,
+    *,
+    sweeps: int,
+    temperature: float | Tensor = 1.0,
+    link: str | Link = "softmax",
+) -> Solution:
+    """Do exactly what a network with this head computes: so many sweeps from a cold start.
+
+    Parameters are those of `solve`.
+    """
+    return solve(logits, priors, scene, sweeps=sweeps, temperature=temperature, link=link)
+
+
+def converge(
+    logits: Tensor,
+    priors: Sequence[Prior],
+    scene: Scene | None = None,
+    *,
+    tol: float = 1e-3,
+    sweeps: int = 400,
+    temperature: float | Tensor = 1.0,
+    link: str | Link = "softmax",
+    warm: Solution | None = None,
+    inertia: float = INERTIA,
+) -> Solution:
+    """Go to a fixed point of the sweeps, from a warm start if there is one.
+
+    Inertia linearises threshold dynamics beyond u, at u + inertia (u − u before); a sample that
+    turns back restarts. It ends at a fixed point of the same sweeps in fewer of them; where the
+    weight exceeds the temperature there are several, and it may be another one than without.
+
+    Parameters
+    ----------
+    tol : float       each sample stops by itself, see `solve`
+    sweeps : int      at most
+    inertia : float   0 <= inertia < 1
+
+    The others are those of `solve`.
+    """
+    return solve(
+        logits,
+        priors,
+        scene,
+        sweeps=sweeps,
+        tol=tol,
+        temperature=temperature,
+        link=link,
+        warm=warm,
+        inertia=inertia,
+    )

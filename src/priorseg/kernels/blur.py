@@ -25,7 +25,7 @@ def _convolve_rows(
         blur_row(source[plane], y, down, along, padded, out[plane, y])
 
 
-def _planes(source: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:
+def blur_planes(source: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Convolve planes (P, Y, X)."""
     out = np.empty_like(source)
 
@@ -47,11 +47,11 @@ def _compiled_blur(u: Tensor, taps: Sequence[np.ndarray]) -> Tensor:
     array = np.ascontiguousarray(u.detach().numpy())
     kernels = [np.ascontiguousarray(tap, dtype=array.dtype) for tap in taps]
     height, width = array.shape[-2:]
-    out = _planes(array.reshape(-1, height, width), kernels[-2], kernels[-1])
+    out = blur_planes(array.reshape(-1, height, width), kernels[-2], kernels[-1])
     if len(kernels) == 3:
         depth = array.shape[2]
         stack = out.reshape(-1, depth, height * width)
-        out = _planes(stack, kernels[0], np.ones(1, dtype=array.dtype))
+        out = blur_planes(stack, kernels[0], np.ones(1, dtype=array.dtype))
     return torch.from_numpy(out.reshape(array.shape))
 
 

@@ -1,119 +1,180 @@
 """One sweep of threshold dynamics in one pass: blur, field and link fused."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..geometry.compiled import compiled
-from .rows import blur_row, sigmoid_row, softmax_row
+from .room import Room, room_for
+from .rows import blur_down, pair_offsets, sigmoid_block, softmax_block, sum_pairs
 from .threads import over_rows
+from .vectors import BYTES, load, spread, store
+
+Planes = NDArray[np.float32]
+LANES = BYTES // 4  # pixels that are done at once; narrower images are left to torch
+NO_EDGE = np.empty((0, 0), np.float32)
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """What a sweep needs beside its images.
+
+    Parameters
+    ----------
+    down, along : (r + 1,)   taps of k for each axis, from the centre outwards
+    weight : float
+    temperature : float
+    exclusive : bool         softmax over the channels, else a sigmoid for each
+    root : (B, 1, Y, X)      √e; None = 1 everywhere
+    ground : (B, 1, Y, X)    k∗√e; None with root
+    """
+
+    down: Planes
+    along: Planes
+    weight: float
+    temperature: float
+    exclusive: bool
+    root: Tensor | None = None
+    ground: Tensor | None = None
+
+    def plane(self, images: Tensor | None, sample: int) -> Planes:
+        """Give the plane of a sample; one plane may serve the whole batch."""
+        if images is None:
+            return NO_EDGE
+        plane: Planes = images[min(sample, len(images) - 1), 0].detach().numpy()
+        return plane
 
 
 @compiled
 def _heights(
-    u: np.ndarray,
-    height: np.ndarray,
-    down: np.ndarray,
-    along: np.ndarray,
-    weight: np.float32,
-    cold: np.float32,
-    exclusive: bool,
-    y: int,
     padded: np.ndarray,
-    rest: np.ndarray,
-    row: np.ndarray,
-    scaled: np.ndarray,
+    offsets: tuple[np.ndarray, np.ndarray],
+    height: np.ndarray,
+    root: np.ndarray,
+    ground: np.ndarray,
+    along: np.ndarray,
+    gain: np.float32,
+    cold: np.float32,
+    y: int,
+    x: int,
+    out: np.ndarray,
 ) -> None:
-    """Write (height − weight (1 − 2 k∗u)) * cold for one row of every channel."""
-    channels, width = u.shape[0], u.shape[2]
-    for x in range(width):
-        rest[x] = 1
-    for k in range(channels):
-        if exclusive and k == channels - 1:
-            blurred = rest  # the probabilities sum to 1, and so do their blurs
-        else:
-            blur_row(u[k], y, down, along, padded, row)
-            blurred = row
-            for x in range(width):
-                rest[x] -= row[x]
-        source, target = height[k, y], scaled[k, y]
-        for x in range(width):
-            target[x] = (source[x] + weight * (2 * blurred[x] - 1)) * cold
+    """Write height * cold + gain √e (k∗source − ground / 2) for one vector of every channel.
+
+    Channels that have no padded row are what the others leave of the ground: the probabilities
+    sum to 1, and so do their blurs.
+    """
+    first, second = offsets
+    edged = root.size > 0
+    rest = load(ground[y], x) if edged else spread(np.float32(1))
+    centre = rest * np.float32(0.5)
+    slope = load(root[y], x) * gain if edged else spread(gain)
+    for k in range(height.shape[0]):
+        blurred = rest
+        if k < padded.shape[0]:
+            blurred = sum_pairs(padded[k], x, first, second, along)
+            rest = rest - blurred
+        store(out[k, y], x, load(height[k, y], x) * cold + slope * (blurred - centre))
 
 
 @compiled
 def _sweep_rows(
-    u: np.ndarray,
+    source: np.ndarray,
     height: np.ndarray,
+    root: np.ndarray,
+    ground: np.ndarray,
     down: np.ndarray,
     along: np.ndarray,
-    weight: float,
-    cold: float,
+    weight: np.float32,
+    cold: np.float32,
     exclusive: bool,
     scaled: np.ndarray,
     out: np.ndarray,
     low: int,
     high: int,
 ) -> None:
-    """Do rows low..high of one sample (K, Y, X)."""
-    width = u.shape[2]
-    padded = np.empty(width + 2 * (len(along) - 1), np.float32)
-    rest, row, top = (
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-    )
-    bits = np.empty(width, np.int32)
-    warm, frost = np.float32(weight), np.float32(cold)
+    """Do rows low..high of one sample (K, Y, X), X >= 64."""
+    channels, _, width = source.shape
+    radius, gain = len(along) - 1, np.float32(2) * weight * cold
+    padded = np.empty((channels - exclusive, width + 2 * radius), np.float32)
+    first, second = np.empty(len(down), np.int64), np.empty(len(down), np.int64)
+    offsets = pair_offsets(radius)
     for y in range(low, high):
-        _heights(u, height, down, along, warm, frost, exclusive, y, padded, rest, row, scaled)
-        if exclusive:
-            softmax_row(scaled, y, top, rest, row, bits, out)
-        else:
-            sigmoid_row(scaled, y, row, bits, out)
+        for k in range(channels - exclusive):
+            blur_down(source[k], y, down, first, second, radius, padded[k])
+        for begin in range(0, width, LANES):
+            x = min(begin, width - LANES)
+            _heights(padded, offsets, height, root, ground, along, gain, cold, y, x, scaled)
+            if exclusive:
+                softmax_block(scaled, y, x, out)
+            else:
+                sigmoid_block(scaled, y, x, out)
+
+
+@compiled
+def _weigh_rows(u: np.ndarray, root: np.ndarray, out: np.ndarray, low: int, high: int) -> None:
+    """Multiply every channel by √e."""
+    for k in range(u.shape[0]):
+        for y in range(low, high):
+            for x in range(u.shape[2]):
+                out[k, y, x] = u[k, y, x] * root[y, x]
 
 
 def sweep(
-    u: Tensor,
-    height: Tensor,
-    taps: tuple[np.ndarray, np.ndarray],
-    weight: float,
-    temperature: float,
-    exclusive: bool,
+    u: Tensor, height: Tensor, given: Dynamics, room: Room | None = None
 ) -> tuple[Tensor, Tensor]:
     """Blur u, subtract the field from the height and apply the link.
 
     Parameters
     ----------
     u, height : (B, K, Y, X) float32 on the CPU
-    taps : taps of k for each axis, from the centre outwards
-    weight : float
-    temperature : float
-    exclusive : bool    softmax over K, else a sigmoid for each channel
+    given : Dynamics
+    room : Room   memory for the results
 
     Returns
     -------
-    scaled, probs : (B, K, Y, X)   (height − weight (1 − 2 k∗u)) / temperature, and its link
+    scaled, probs : (B, K, Y, X)   (height − weight √e k∗(√e (1 − 2u))) / temperature, its link
     """
     source, target = u.detach().contiguous().numpy(), height.detach().contiguous().numpy()
-    scaled, out = np.empty_like(target), np.empty_like(target)
-    down, along = (np.ascontiguousarray(tap, dtype=np.float32) for tap in taps)
+    scaled = room_for(room, "dynamics.scaled", target.shape)
+    out = room_for(room, "dynamics.out", target.shape)
     for sample in range(len(source)):
-
-        def strip(low: int, high: int, sample: int = sample) -> None:
-            _sweep_rows(
-                source[sample],
-                target[sample],
-                down,
-                along,
-                weight,
-                1 / temperature,
-                exclusive,
-                scaled[sample],
-                out[sample],
-                low,
-                high,
-            )
-
-        over_rows(strip, source.shape[2], source[sample].size)
+        images = source[sample], target[sample], scaled[sample], out[sample]
+        _sweep_sample(images, given.plane(given.root, sample), sample, given, room)
     return torch.from_numpy(scaled), torch.from_numpy(out)
+
+
+def _sweep_sample(
+    images: tuple[Planes, Planes, Planes, Planes],
+    root: Planes,
+    sample: int,
+    given: Dynamics,
+    room: Room | None,
+) -> None:
+    """Sweep one sample: u, height and where to write scaled and probs, (K, Y, X) each."""
+    source, height, scaled, out = images
+    source = _weighed(source, root, room) if root.size else source
+    ground = given.plane(given.ground, sample)
+    weight, cold = np.float32(given.weight), np.float32(1 / given.temperature)
+
+    def strip(low: int, high: int) -> None:
+        _sweep_rows(
+            source, height, root, ground, given.down, given.along, weight, cold, given.exclusive,
+            scaled, out, low, high,
+        )  # fmt: skip
+
+    over_rows(strip, source.shape[1], source.size)
+
+
+def _weighed(images: Planes, root: Planes, room: Room | None) -> Planes:
+    """Multiply (K, Y, X) by √e."""
+    out = room_for(room, "dynamics.weighed", images.shape)
+
+    def strip(low: int, high: int) -> None:
+        _weigh_rows(images, root, out, low, high)
+
+    over_rows(strip, images.shape[1], images.size)
+    return out

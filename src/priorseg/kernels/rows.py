@@ -1,10 +1,12 @@
 """The links and the blur of single rows, in forms that vectorise."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..geometry.compiled import compiled
+from .vectors import BYTES, greatest, least, load, power_of_two, round_down, spread, store
 
 
 @compiled
@@ -77,9 +79,84 @@ def sigmoid_row(
 
 
 @compiled
-def _mirrored(index: int, size: int) -> int:
+def mirrored(index: int, size: int) -> int:
+    """Find the pixel that the half-sample symmetric border shows at an index."""
     index %= 2 * size
     return index if index < size else 2 * size - 1 - index
+
+
+@compiled
+def sum_pairs(
+    source: np.ndarray, start: int, first: np.ndarray, second: np.ndarray, taps: np.ndarray
+) -> Any:
+    """Give one vector of Σ_s taps[s] (source[first[s] + x] + source[second[s] + x]).
+
+    Parameters
+    ----------
+    source : 1-D
+    start : int                   the first x
+    first, second : 1-D int64     the offsets of each pair; those of tap 0 are equal, counted once
+    taps : 1-D                    of the type of source
+    """
+    total = load(source, first[0] + start) * taps[0]
+    for step in range(1, len(taps)):
+        pair = load(source, first[step] + start) + load(source, second[step] + start)
+        total = total + pair * taps[step]
+    return total
+
+
+@compiled
+def _add_pairs(
+    source: np.ndarray, first: np.ndarray, second: np.ndarray, taps: np.ndarray, out: np.ndarray
+) -> None:
+    """Write what `sum_pairs` gives, for a whole row."""
+    width, lanes = len(out), BYTES // out.itemsize
+    if width >= lanes:
+        for x in range(0, width - lanes, lanes):
+            store(out, x, sum_pairs(source, x, first, second, taps))
+        store(out, width - lanes, sum_pairs(source, width - lanes, first, second, taps))
+        return
+    middle = source[first[0] : first[0] + width]
+    tap = taps[0]
+    for x in range(width):
+        out[x] = tap * middle[x]
+    for step in range(1, len(taps)):
+        one = source[first[step] : first[step] + width]
+        two = source[second[step] : second[step] + width]
+        tap = taps[step]
+        for x in range(width):
+            out[x] += tap * (one[x] + two[x])
+
+
+@compiled
+def blur_down(
+    plane: np.ndarray,
+    y: int,
+    taps: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    radius: int,
+    padded: np.ndarray,
+) -> None:
+    """Convolve one row of a plane along Y and mirror its ends; padded has width + 2 radius."""
+    height, width = plane.shape
+    for step in range(len(taps)):
+        first[step] = mirrored(y - step, height) * width
+        second[step] = mirrored(y + step, height) * width
+    centre = padded[radius : radius + width]
+    _add_pairs(plane.reshape(plane.size), first, second, taps, centre)
+    for x in range(radius):
+        padded[radius - 1 - x] = centre[mirrored(-1 - x, width)]
+        padded[radius + width + x] = centre[mirrored(width + x, width)]
+
+
+@compiled
+def pair_offsets(radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the offsets of a convolution along a padded row, for `sum_pairs`."""
+    first, second = np.empty(radius + 1, np.int64), np.empty(radius + 1, np.int64)
+    for step in range(radius + 1):
+        first[step], second[step] = radius - step, radius + step
+    return first, second
 
 
 @compiled
@@ -92,27 +169,52 @@ def blur_row(
     out: np.ndarray,
 ) -> None:
     """Convolve one row of a plane in both axes under the half-sample symmetric border."""
-    height, width = plane.shape
     radius = len(along) - 1
-    centre = padded[radius : radius + width]
-    row = plane[y]
-    tap = down[0]
-    for x in range(width):
-        centre[x] = tap * row[x]
-    for step in range(1, len(down)):
-        one, two = plane[_mirrored(y - step, height)], plane[_mirrored(y + step, height)]
-        tap = down[step]
-        for x in range(width):
-            centre[x] += tap * (one[x] + two[x])
-    for x in range(radius):
-        padded[radius - 1 - x] = centre[_mirrored(-1 - x, width)]
-        padded[radius + width + x] = centre[_mirrored(width + x, width)]
-    tap = along[0]
-    for x in range(width):
-        out[x] = tap * centre[x]
-    for step in range(1, radius + 1):
-        first = padded[radius - step : radius - step + width]
-        second = padded[radius + step : radius + step + width]
-        tap = along[step]
-        for x in range(width):
-            out[x] += tap * (first[x] + second[x])
+    first, second = np.empty(len(down), np.int64), np.empty(len(down), np.int64)
+    blur_down(plane, y, down, first, second, radius, padded)
+    first, second = pair_offsets(radius)
+    _add_pairs(padded, first, second, along, out)
+
+
+@compiled
+def exp_vector(v: Any) -> Any:
+    """Take exp of float32 numbers from -87 to 87, others as the nearest of these, to 2 ulp."""
+    v = least(greatest(v, spread(np.float32(-87.0))), spread(np.float32(87.0)))
+    n = round_down(v * np.float32(1.4426950408889634) + np.float32(0.5))
+    r = v - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
+    p = r * np.float32(1.9875691500e-4) + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    return (p * r * r + r + np.float32(1.0)) * power_of_two(n)
+
+
+@compiled
+def softmax_block(logits: np.ndarray, y: int, x: int, out: np.ndarray) -> None:
+    """Take the softmax over the channels of one vector of pixels; out may be the logits.
+
+    Parameters
+    ----------
+    logits, out : (K, Y, X) float32   row y, columns x : x + 64
+    """
+    channels = logits.shape[0]
+    top = load(logits[0, y], x)
+    for k in range(1, channels):
+        top = greatest(load(logits[k, y], x), top)
+    total = spread(np.float32(0))
+    for k in range(channels):
+        part = exp_vector(load(logits[k, y], x) - top)
+        store(out[k, y], x, part)
+        total = total + part
+    share = np.float32(1) / total
+    for k in range(channels):
+        store(out[k, y], x, load(out[k, y], x) * share)
+
+
+@compiled
+def sigmoid_block(logits: np.ndarray, y: int, x: int, out: np.ndarray) -> None:
+    """Take the sigmoid of every channel of one vector of pixels; see `softmax_block`."""
+    zero, one = np.float32(0), np.float32(1)
+    for k in range(logits.shape[0]):
+        store(out[k, y], x, one / (one + exp_vector(zero - load(logits[k, y], x))))

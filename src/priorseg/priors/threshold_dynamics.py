@@ -1,17 +1,21 @@
 """Soft threshold dynamics: smooth outlines by blurring the probabilities."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ..kernels import dynamics
 from ..kernels.blur import blur, squared
+from ..kernels.dynamics import LANES, Dynamics, sweep
+from ..kernels.dynamics_grad import differentiable_sweep
 from ..kernels.room import Room
 from ..links import SOFTMAX, Link
 from ..operators import blur_radius, gradient, half_taps, relative_spacing
-from ..prior import Dual, Prior, compilable, log_parameter
+from ..prior import Dual, Prior, compilable, log_parameter, single_images
 from ..scene import Scene
 from ..spec import Range, register
 
@@ -24,9 +28,31 @@ class _Prep:
     link: Link
 
     @property
+    def fixed(self) -> tuple[Tensor, ...]:
+        """Give what the compiled sweep takes as it is, without gradients."""
+        return self.taps if self.root_edge is None else (*self.taps, self.root_edge)
+
+    @property
     def tracked(self) -> tuple[Tensor, ...]:
         """Give what may take gradients."""
-        return (self.weight, *self.taps)
+        return (self.weight, *self.fixed)
+
+    @cached_property
+    def ground(self) -> Tensor | None:
+        """Give k∗√e, (B, 1, *S)."""
+        return None if self.root_edge is None else blur(self.root_edge, self.taps)
+
+    @cached_property
+    def wide_taps(self) -> list[NDArray[np.float32]]:
+        """Give the taps of k = h∗h for each axis, (r + 1,)."""
+        return [np.ascontiguousarray(squared(tap), dtype=np.float32) for tap in self.taps]
+
+    def compiled(self, temperature: Tensor) -> Dynamics:
+        """Say to the compiled sweep what it has to do."""
+        exclusive = self.link.name == "softmax"
+        numbers = float(self.weight.detach()), float(temperature.detach()), exclusive
+        down, along = self.wide_taps
+        return Dynamics(down, along, *numbers, self.root_edge, self.ground)
 
 
 def edge_weight(
@@ -78,6 +104,7 @@ class ThresholdDynamics(Prior):
     stage = 1
     reads = ("image",)
     convex = False
+    linearised = True
 
     def __init__(
         self,
@@ -164,12 +191,14 @@ class ThresholdDynamics(Prior):
         room: Room | None = None,
     ) -> tuple[Dual, Tensor, Tensor] | None:
         """Use the compiled sweep for float32 images on the CPU; see `Prior.fused`."""
-        if prep.root_edge is not None or not compilable(prep, u, height, temperature):
+        if not single_images(u, height) or u.shape[3] < LANES:
             return None
-        taps = (squared(prep.taps[0]), squared(prep.taps[1]))
-        exclusive = prep.link.name == "softmax"
-        weight, cold = float(prep.weight), float(temperature)
-        return (), *dynamics.sweep(u, height, taps, weight, cold, exclusive)
+        given = prep.compiled(temperature)
+        if compilable(prep, u, height, temperature):
+            return (), *sweep(u, height, given, room)
+        if any(part.requires_grad for part in prep.fixed):
+            return None
+        return (), *differentiable_sweep(u, height, prep.weight, temperature, given)
 
     def energy(self, u: Tensor, prep: _Prep) -> Tensor:
         """Give λ ⟨√e u, k∗(√e (1 − u))⟩, (B,)."""
