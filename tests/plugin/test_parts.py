@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from priorseg.plugin import edits
 from priorseg.plugin.details import parse_radii
-from priorseg.plugin.layers import outline
 from priorseg.plugin.model import Classes, short
+from priorseg.plugin.patch import outline
 from priorseg.session import PriorChoice, Settings
 from priorseg.spec import Range
 

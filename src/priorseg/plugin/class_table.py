@@ -108,6 +108,7 @@ class ClassTable(QWidget):
         cell = self._cells[kind, label]
         cell.setChecked(on)
         state = (mark or strings.ON) if on else strings.OFF
-        cell.setText(state)
+        if cell.text() != state:
+            cell.setText(state)
         tip = f"{strings.KIND_TIPS[kind]}\n{message}".strip()
         describe(cell, f"{strings.KINDS[kind]}, {self._names[label]}: {state}", tip)

@@ -1,5 +1,6 @@
 """What the panel does: from the controls and the viewer to the session, and back."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from .live_session import LiveSession
 from .model import Classes
 from .pointing import Pointing
 from .region import RegionChoice
+from .turns import Turns
 from .widgets import BAD, BUSY, IDLE, OK, WARN
 from .worker import LiveWorker
 
@@ -38,14 +40,14 @@ class Controller:
         self.panel = panel
         self.session = LiveSession()
         self.worker = LiveWorker(self.session, panel)
+        self.turns = Turns(panel)
         self.canvas = Canvas(viewer)
         self.region = RegionChoice(self)
         self.classes: Classes | None = None
         self.plain: Frame | None = None
         self._asked: Settings | None = None
-        self._name = ""
-        self._wants_run = False
-        self.stage = "idle"
+        self._name, self.stage = "", "idle"
+        self._wants_run = self.dragging = False
         self.frames = FrameFlow(self)
         self.escape = bind(panel, "Escape", self.cancel)
         self.refresh_escape()
@@ -72,6 +74,8 @@ class Controller:
         """Stop the worker and let go of the viewer; say whether the thread has ended."""
         self.canvas.close()
         self.frames.quiet = True
+        with suppress(RuntimeError):  # Qt has deleted it with the panel
+            self.turns.take(False)
         return self.worker.stop(timeout)
 
     @property
@@ -205,6 +209,7 @@ class Controller:
     def on_edited(self, dragging: bool) -> None:
         """Solve the settings again, unless they contradict themselves."""
         priors = self.panel.priors
+        self.dragging = dragging
         self.panel.live.set_converged(not self.settings.replay)
         if self.plain is None or self.classes is None:
             if self.shown is not None and not self.worker.busy:
@@ -264,7 +269,10 @@ class Controller:
     def on_state(self, state: str) -> None:
         """Say what the worker does."""
         self.stage = state
+        self.turns.take(state != "idle")
         self.refresh_escape()
+        if self.dragging and state in ("solving", "idle"):
+            return  # the frames say enough
         status = self.panel.status
         if state == "idle":
             if status.level == BUSY:

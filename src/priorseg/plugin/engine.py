@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..session import NoLogits, Session, Settings
+from .cores import at_most, fair_share
 
 PATIENCE_S = 5.0  # at interpreter exit, for the sweep that is running
+SEEN_S = 0.2  # a sketch that is not shown by then will not be waited for
+EVERY_S = 0.02  # between two sketches of one solve, at least
 
 
 @dataclass
@@ -58,6 +61,7 @@ class Engine:
         self._changed = threading.Condition()
         self.stopping = False
         self._cancels = 0
+        self._unseen = False  # whether a sketch is on its way to the window
         self._state = "idle"
         self._thread: threading.Thread | None = None
 
@@ -71,6 +75,12 @@ class Engine:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="priorseg", daemon=True)
                 self._thread.start()
+            self._changed.notify()
+
+    def seen(self) -> None:
+        """Tell that the window has shown the last sketch, or dropped it."""
+        with self._changed:
+            self._unseen = False
             self._changed.notify()
 
     def cancel(self) -> None:
@@ -118,9 +128,17 @@ class Engine:
         with self._changed:
             if not self._wishes and not self.stopping:
                 self._enter("idle")
-            while not self._wishes and not self.stopping:
-                self._changed.wait()
+            while not self.stopping and (not self._wishes or self._early()):
+                woken = self._changed.wait(SEEN_S if self._wishes else None)
+                self._unseen &= woken
             return None if self.stopping else self._next()
+
+    def _early(self) -> bool:
+        """Say whether a sketch would be solved that nobody has time to look at."""
+        wishes = self._wishes
+        if wishes.model is not None or wishes.network or wishes.solve is None:
+            return False
+        return self._unseen and wishes.solve[1]
 
     def _next(self) -> Callable[[], None]:
         """Take the next wish: a solve needs logits, logits need a model."""
@@ -187,8 +205,11 @@ class Engine:
         if self.session.epoch != epoch:
             return  # asked for an image or a model that is gone; its frames would be dropped
         frame = None
-        with self._unless_moved(epoch):
-            for frame in self.session.frames(settings, cancelled=outdated, preview=preview):
+        with self._unless_moved(epoch), at_most(fair_share()):
+            for frame in self.session.frames(
+                settings, cancelled=outdated, preview=preview, every=EVERY_S
+            ):
+                self._unseen = not frame.final
                 self._post("frame", frame, epoch=epoch)
         if frame is not None and not outdated():
             self._post("finished", frame, epoch=epoch)

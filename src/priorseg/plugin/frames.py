@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from ..session import Frame
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .controller import Controller
 
 log = logging.getLogger(__name__)
+SAY_S = 0.25  # between two words on sketches: nobody reads faster
 
 
 class FrameFlow:
@@ -27,6 +29,7 @@ class FrameFlow:
         self.desk, self.panel, self.canvas = desk, desk.panel, desk.canvas
         self.shown: Frame | None = None
         self.last: Frame | None = None  # final
+        self._said_at = float("-inf")
         self.quiet = False  # work was stopped: sketches that are still on their way are dropped
         desk.worker.frame.connect(self.on_frame)
         desk.worker.finished.connect(self.on_finished)
@@ -42,14 +45,15 @@ class FrameFlow:
             return
         if frame.final:
             self.last = frame
-        else:
+        elif monotonic() >= self._said_at + SAY_S:
+            self._said_at = monotonic()
             text = strings.STATE_PREVIEW.format(ms=1000 * frame.seconds)
             self.panel.status.say(BUSY, text)
         self._show(frame)
 
     def on_finished(self, frame: Frame) -> None:
         """Say how long a solve took."""
-        if self.quiet:
+        if self.quiet or (self.desk.dragging and not frame.final):
             return
         text = strings.STATE_DONE if frame.final else strings.STATE_PREVIEW
         level = OK if frame.final else IDLE

@@ -11,6 +11,7 @@ from napari.utils.transforms import Affine
 from psygnal import Signal
 
 from . import strings
+from .patch import difference, outline, refresh, write
 from .pixels import OURS
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def warm_up() -> None:
 
     Meant for the worker's thread; the layers are never shown.
     """
-    Labels(np.ones((8, 8), np.uint8), colormap=colormap())
+    labels = np.ones((8, 8), np.uint8)
+    Labels(labels, colormap=colormap())
+    difference(labels, outline(labels))
     Points(np.zeros((1, 2)), features={"label": [1]})
 
 
@@ -84,24 +87,6 @@ def place(layer: Layer, image: Layer, corner: tuple[float, float] = (0, 0)) -> N
     """Move a 2-D layer onto an image after the image was moved."""
     for name, value in placement(image, corner).items():
         setattr(layer, name, value)
-
-
-def outline(labels: np.ndarray) -> np.ndarray:
-    """Keep the pixels of a label map that touch another label, (Y, X) uint8."""
-    edge = np.zeros(labels.shape, bool)
-    for axis in (0, 1):
-        change = np.diff(labels, axis=axis) != 0
-        before = [slice(None), slice(None)]
-        after = [slice(None), slice(None)]
-        before[axis], after[axis] = slice(None, -1), slice(1, None)
-        edge[tuple(before)] |= change
-        edge[tuple(after)] |= change
-    return labels * edge
-
-
-def refresh(layer: Layer) -> None:
-    """Show data that were changed in place, without work for what did not change."""
-    layer.refresh(extent=False, thumbnail=False, highlight=False)
 
 
 def take_out(viewer: "Viewer", layers: Iterable[Layer]) -> None:
@@ -239,10 +224,9 @@ class ResultLayers:
                 self.viewer.layers.remove(layer)
             self._layers[kind] = self._add(kind, data.copy(), corner)
         else:
-            layer.data[...] = data
             if corner != self._corner[kind]:
                 place(layer, self.image, corner)
-            refresh(layer)
+            _change(layer, data)
         self._corner[kind], self._written[kind] = corner, data
 
     def _add(self, kind: str, data: np.ndarray, corner: tuple[float, float]) -> Layer:
@@ -262,3 +246,14 @@ class ResultLayers:
         if active is not None and active in self.viewer.layers:
             self.viewer.layers.selection.active = active
         return layer
+
+
+def _change(layer: Layer, data: np.ndarray) -> None:
+    """Show other data of the same shape."""
+    if not isinstance(layer, Labels):
+        layer.data[...] = data
+        refresh(layer)
+        return
+    box = difference(layer.data, data)
+    if box is not None:
+        write(layer, box, data[box])

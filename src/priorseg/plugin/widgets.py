@@ -26,8 +26,10 @@ TINTS = {OK: "#009E73", WARN: "#D08A00", BAD: "#E0602B", BUSY: "#3F94CC", IDLE: 
 
 def describe(widget: QWidget, name: str, tip: str) -> None:
     """Give a control its name for screen readers and its tooltip."""
-    widget.setAccessibleName(name)
-    widget.setToolTip(tip)
+    if widget.accessibleName() != name:  # Qt tells everybody, changed or not
+        widget.setAccessibleName(name)
+    if widget.toolTip() != tip:
+        widget.setToolTip(tip)
 
 
 class _WheelGuard(QObject):
@@ -222,12 +224,13 @@ class StatusStrip(QWidget):
 
     def say(self, level: str, text: str) -> None:
         """Show a state; Cancel and the bar are there while something runs."""
+        if level != self.level or not self._symbol.text():
+            self._symbol.setText(SYMBOLS[level])
+            self._symbol.setStyleSheet(f"color: {TINTS[level]}; font-weight: bold;")
+            self.cancel.setVisible(level == BUSY)
         self.level = level
-        self._symbol.setText(SYMBOLS[level])
-        self._symbol.setStyleSheet(f"color: {TINTS[level]}; font-weight: bold;")
         self._text.setText(text)
         self._text.setToolTip(text)
-        self.cancel.setVisible(level == BUSY)
         if level != BUSY:
             self._bar.hide()
 

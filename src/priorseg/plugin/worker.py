@@ -11,7 +11,7 @@ from ..session import Session, Settings
 from .engine import Engine
 
 EPOCHAL = ("frame", "finished", "computed", "progress")  # belong to one image and model
-APART_S = 0.035  # between two sketches, at least
+APART_S = 0.02  # between two sketches, at least
 Event = tuple[int, str, tuple[Any, ...]]
 
 
@@ -128,6 +128,7 @@ class LiveWorker(QObject):
         held, self._held = self._held, []
         for event in held:
             self._emit(event)
+        self._engine.seen()
 
     def _emit(self, event: Event) -> None:
         epoch, kind, args = event
