@@ -55,7 +55,7 @@ def test_printed_kernel_is_the_one_our_sweeps_use(load: Load) -> None:
     logits, scene = load("common").disc(64)
     with torch.no_grad():
         notes = [row.note for row in bench.std_rows("disc", logits, scene, 1)]
-    found = [re.search(r"differs by (\S+)$", note) for note in notes]
+    found = [re.search(r"differs by ([-+.e\d]+)", note) for note in notes]
     differences = [float(match.group(1)) for match in found if match]
     assert len(differences) == 2
     assert max(differences) < 1e-4
