@@ -56,7 +56,7 @@ def test_parts_give_what_the_whole_image_gives(name, spacing):
     plan = planned(priors, link, scene, 3, side=40)
     solved = plan.solve(logits, quiet())
     torch.testing.assert_close(solved, whole.logits, atol=1e-5, rtol=1e-5)
-    found = plan.decode(solved)
+    found = plan.decode(solved, quiet())
     assert found.labels.dtype == torch.uint8
     assert torch.equal(found.labels.long(), wanted.labels)
     hardened = not torch.equal(wanted.labels, wanted.probs.argmax(1))
@@ -101,7 +101,7 @@ def test_nested_labels_of_exclusive_classes_are_never_cut():
 def test_progress_counts_the_parts_and_stops_between_them():
     logits, told = blobs(3, (70, 90), seed=3), []
     plan = planned([], "softmax", Scene(spacing=(1.0, 1.0)), 0, side=40)
-    assert plan.count((70, 90)) == 6
+    assert plan.count((70, 90)) == 6 + 2
     plan.solve(logits, Steps(6, lambda *numbers: told.append(numbers), lambda: False))
     assert told == [(n, 6) for n in range(1, 7)]
     with pytest.raises(Cancelled):
@@ -114,4 +114,4 @@ def test_rivals_whose_hulls_touch_are_refused_above_a_size(monkeypatch):
     logits = blobs(3, (100, 90), seed=4)
     plan = planned([Convex((1, 2), radii=(1,))], "softmax", Scene(spacing=(1.0, 1.0)), 0, side=50)
     with pytest.raises(TooLarge, match="Choose a smaller region"):
-        plan.decode(plan.solve(logits, quiet()))
+        plan.decode(plan.solve(logits, quiet()), quiet())

@@ -177,7 +177,7 @@ def test_a_large_image_is_segmented_in_parts_to_the_same_labels(monkeypatch):
     monkeypatch.setattr(inference, "PARTS_ABOVE", 1000)
     monkeypatch.setattr(inference, "SIDE", 70)
     parts = model.segment(image, progress=lambda *numbers: told.append(numbers))
-    assert told[-1] == (9 + 6, 9 + 6)
+    assert told[-1] == (9 + 6 + 4, 9 + 6 + 4)  # tiles; parts; labels, two hulls, probabilities
     assert torch.equal(parts.labels.long(), whole.labels)
     assert parts.certificates == whole.certificates
 
@@ -187,7 +187,7 @@ def test_a_segmentation_is_cancelled_in_the_network_and_in_the_solver(monkeypatc
     monkeypatch.setattr(inference, "PARTS_ABOVE", above)
     monkeypatch.setattr(inference, "SIDE", 40)
     model, image = nested(tile=64, overlap=16), picture(130, 100)
-    for last in (2, 7):
+    for last in (2, 7, 8):
         told = []
         with pytest.raises(Cancelled):
             model.segment(

@@ -74,7 +74,7 @@ class Solving:
         remedy = SMALLER
         if blocking and pixels > PARTS_ABOVE:
             remedy = f"The priors {', '.join(blocking)} see the whole image at once. {SMALLER}"
-        needed = pixels * (24 * channels + 48 * labels + 24)
+        needed = pixels * (24 * channels + 64 * labels + 24)  # measured, a little generous
         demand(max(network, needed), self.shape, remedy=remedy)
 
     def run(self, logits: Tensor, image: Callable[[], Tensor], steps: Steps) -> Decoded:
@@ -94,7 +94,7 @@ class Solving:
             steps.check()
             solved = self.parts.solve(logits, steps)
             del logits
-            return self.parts.decode(solved)
+            return self.parts.decode(solved, steps)
         scene = self.scene
         if scene.image is None and any("image" in prior.reads for prior in self.priors):
             scene = replace(scene, image=image())

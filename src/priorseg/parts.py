@@ -90,15 +90,16 @@ class Parts:
     side: int
 
     def count(self, shape: tuple[int, int]) -> int:
-        """Give the number of parts of an image."""
-        return len(cells(shape, self.side))
+        """Give the number of steps: parts, labels, hulls of each object, probabilities."""
+        hulls = sum(len(p.labels) for p in self.priors if isinstance(p, Convex))
+        return len(cells(shape, self.side)) + 2 + hulls
 
     def bytes(self, shape: tuple[int, int], channels: int) -> int:
         """Estimate what is needed beside the image, logits included."""
         labels, pixels = self.link.label_count(channels), math.prod(shape)
         part = math.prod(min(size, self.side + 2 * self.margin) for size in shape)
         solving = 8 * channels * pixels + part * (24 * channels + 24)
-        hulls = 16 if any(isinstance(prior, Convex) for prior in self.priors) else 0
+        hulls = 26 if any(isinstance(prior, Convex) for prior in self.priors) else 0
         copied = 4 * labels if labels != channels else 0
         return max(solving, pixels * (4 * channels + 1 + max(hulls, copied)))
 
@@ -132,12 +133,13 @@ class Parts:
             steps.take()
         return found
 
-    def decode(self, solved: Tensor) -> Decoded:
+    def decode(self, solved: Tensor, steps: Steps) -> Decoded:
         """Make the label map, as `Solution.decode` does; its type is uint8.
 
         Parameters
         ----------
         solved : (1, K, Y, X)   what `solve` gave; may be overwritten
+        steps : Steps           see `solve`
 
         Raises
         ------
@@ -148,14 +150,17 @@ class Parts:
         bands = [slice(at, min(at + BAND, shape[0])) for at in range(0, shape[0], BAND)]
         for rows in bands:
             labels[rows] = likeliest(self.scores(solved[:, :, rows]))[0].cpu().numpy()
+        steps.take()
         priors, scene = named(self.priors), self._whole_scene(solved.shape[1])
         preps = {name: p.prepare(scene, solved, link=self.link) for name, p in priors.items()}
         for name, prior in priors.items():
             if isinstance(prior, Convex):
-                self._hulls(labels, solved, prior, preps[name], bands)
+                self._hulls(labels, solved, prior, preps[name], bands, steps)
         given = torch.from_numpy(labels)[None]
         certificates = {name: p.violation(given, preps[name]) for name, p in priors.items()}
-        return Decoded(given, certificates, self._probs(solved, bands))
+        probs = self._probs(solved, bands)
+        steps.take()
+        return Decoded(given, certificates, probs)
 
     def _whole_scene(self, channels: int) -> Scene:
         """Say which labels make up each object, as a solve of the whole image does."""
@@ -184,11 +189,13 @@ class Parts:
         prior: Convex,
         prep: Any,
         bands: list[slice],
+        steps: Steps,
     ) -> None:
         """Replace components by their hulls in place, as `Convex.harden` does."""
         done: list[tuple[tuple[int, ...], NDArray[np.bool_]]] = []
         count = self.link.label_count(solved.shape[1])
         for extent in prep.extents:
+            steps.check()
             mask = _members(extent)[labels]
             rivals = [k for other, _ in done if not set(other) & set(extent) for k in other]
             hulls = np.asarray(hull_closure(largest_component(mask) if prior.single else mask))
@@ -205,6 +212,7 @@ class Parts:
                 ranks[_illegal(extent, hulls[rows][changed], count)] = -1
                 labels[rows][changed] = ranks.argmax(0).cpu().numpy()
             done.append((extent, hulls))
+            steps.take()
 
 
 def _widened(window: slice, margin: int, size: int) -> tuple[slice, slice]:
