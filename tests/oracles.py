@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 import torch
-from scipy import optimize, sparse, special
+from scipy import ndimage, optimize, sparse, special
 from torch import Tensor
 
 KINDS = ("noise", "blobs", "plateaus", "ties", "extreme", "constant")
@@ -298,3 +298,38 @@ def best_assignment(scores: Tensor, volumes: Sequence[int]) -> Tensor:
     labels = np.empty(len(rows), dtype=np.int64)
     labels[rows] = seats[columns]
     return torch.from_numpy(labels.reshape(tuple(scores.shape[1:])))
+
+
+def relabelled(
+    labels: np.ndarray, scores: np.ndarray, mask: np.ndarray, extent: Sequence[int]
+) -> np.ndarray:
+    """Give every pixel on the wrong side of a mask its best label on the right side.
+
+    labels, mask : (N,); scores : (labels, N). The first of equal labels.
+    """
+    out = labels.copy()
+    for pixel, label in enumerate(labels):
+        if (label in extent) != mask[pixel]:
+            legal = [k for k in range(len(scores)) if (k in extent) == mask[pixel]]
+            out[pixel] = max(legal, key=lambda k: (scores[k, pixel], -k), default=0)
+    return out
+
+
+def lone_parts(mask: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Keep the 8-connected components of a mask that no pixel of another mask touches."""
+    ones = np.ones((3, 3), bool)
+    parts, count = ndimage.label(mask, ones)
+    near = ndimage.binary_dilation(around, ones)
+    alone = [not near[parts == part].any() for part in range(1, count + 1)]
+    return np.isin(parts, 1 + np.flatnonzero(alone))
+
+
+def filled_discs(image: np.ndarray, radii: Sequence[int], slack: float) -> np.ndarray:
+    """Mark pixels of value <= 1/2 whose disc sums to more than half its pixels."""
+    found = np.zeros(image.shape, bool)
+    for radius in radii:
+        y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+        disc = (y * y + x * x <= radius * radius).astype(float)
+        sums = ndimage.convolve(image.astype(float), disc, mode="constant")
+        found |= (image <= 0.5) & (sums > 0.5 * disc.sum() * (1 + slack))
+    return found

@@ -185,3 +185,26 @@ def test_a_free_object_inside_one_of_known_volume_leaves_that_volume_exact():
     link = Ordered((3, 2, 1))
     labels = solve(logits, [Volume()], scene, link=link).decode().labels
     assert int(((labels == 2) | (labels == 3)).sum()) == 60
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (3, 4, 5), (260, 190)])
+@pytest.mark.parametrize("order", [None, (2, 3, 1)])
+def test_plain_decoding_takes_the_first_likeliest_label(shape, dtype, order):
+    logits = (noise(2, 3, *shape).double() * 2).round().to(dtype)  # many ties
+    link = "softmax" if order is None else Ordered(order)
+    scores = logits.double() if order is None else link.class_logits(logits.double())
+    decoded = solve(logits, [], Scene(spacing=(1.0,) * len(shape)), sweeps=0, link=link).decode()
+    assert torch.equal(decoded.labels, scores.argmax(1))
+    assert decoded.labels.dtype == torch.int64
+    expected = torch.softmax(scores, 1).to(dtype)
+    torch.testing.assert_close(decoded.probs, expected, rtol=0, atol=1e-6)
+
+
+def test_more_labels_than_a_byte_holds_are_kept_apart():
+    logits = noise(1, 300, 6, 6)
+    logits[:, 280, 2:4, 2:5] = 30
+    logits[:, 280, 2, 4] = -30
+    decoded = solve(logits, [Convex([280])], sweeps=0).decode()
+    assert decoded.certificates["convex"].satisfied
+    assert set(decoded.labels[logits[:, 280] > 20].tolist()) == {280}

@@ -12,15 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .links import Link, likeliest
-from .prior import Certificate, Prior, relabel
+from .kernels.picture import picture
+from .links import Link, Ordered, Softmax, likeliest
+from .prior import Certificate, Prior
 from .priors.convex import Convex
 from .priors.nested import Nested
+from .priors.ranking import Ranking, holds, members, relabel
 from .priors.star import Star
 from .priors.volume import Group, Volume
 
 ROUNDS = 16  # after which priors that still undo each other count as contradictory
-WIDEST = 600.0  # spread of logits whose probabilities float64 still tells apart
+HARD = (Volume, Star, Convex, Nested)  # priors with an exact form on the label map
 
 
 @dataclass(frozen=True)
@@ -39,26 +41,13 @@ class Decoded:
     probs: Tensor
 
 
-def _commit(probs: Tensor, labels: Tensor, extent: tuple[int, ...]) -> Tensor:
-    """Forbid later priors to change an object: probability 0 on the wrong side."""
-    members = torch.tensor(extent, device=labels.device)
-    inside = torch.isin(labels, members).unsqueeze(1)
-    member = torch.zeros(probs.shape[1], dtype=torch.bool, device=probs.device)
-    member[members] = True
-    member = member.view(1, -1, *[1] * (probs.ndim - 2))
-    return torch.where(inside == member, probs, torch.zeros_like(probs))
-
-
-def _object_size(labels: Tensor, extent: tuple[int, ...]) -> int:
-    return int(torch.isin(labels, torch.tensor(extent, device=labels.device)).sum())
-
-
 class _Decoding:
     """The label map of one sample while the priors harden it, lowest precedence first."""
 
-    def __init__(self, probs: Tensor, pairs: Sequence[tuple[Prior, Any]]) -> None:
-        self.probs, self.pairs = probs, pairs
-        self.labels = probs.argmax(1) if probs.shape[1] > 256 else likeliest(probs).long()
+    def __init__(
+        self, labels: Tensor, ranking: Ranking, pairs: Sequence[tuple[Prior, Any]]
+    ) -> None:
+        self.labels, self.ranking, self.pairs = labels, ranking, pairs
 
     def of(self, kind: type) -> list[tuple[Any, Any]]:
         """Give the priors of a kind with what they prepared."""
@@ -73,8 +62,9 @@ class _Decoding:
             stray = whole != self.labels
             if not bool(stray.any()):
                 break
-            taken = torch.zeros_like(self.probs).scatter(1, whole.unsqueeze(1), 1) > 0
-            self.probs = self.probs.masked_fill(taken & stray.unsqueeze(1), 0)
+            lost = torch.zeros(1, self.ranking.labels, *whole.shape[1:], dtype=torch.bool)
+            lost.scatter_(1, whole.long().unsqueeze(1), stray.unsqueeze(1))
+            self.ranking = self.ranking.ban(lost)
         self.hulls()
         self.nesting(fill=True)
         return self.labels
@@ -86,7 +76,7 @@ class _Decoding:
         volumes then do not fit.
         """
         for prior, prep in self.of(Volume):
-            self.labels = prior.harden(self.labels, self.probs, prep)
+            self.labels = prior.harden(self.labels, self.ranking.probs, prep)
         sized = self.labels
         for keep_all, divide in ((False, False), (True, False), (True, True)):
             if self._stars(sized, keep_all=keep_all, divide=divide):
@@ -94,22 +84,25 @@ class _Decoding:
 
     def _stars(self, sized: Tensor, *, keep_all: bool, divide: bool) -> bool:
         """Harden the star-shaped objects from a label map; say whether all of it fits."""
-        volumes, stars, allowed = self.of(Volume), self.of(Star), self.probs
+        volumes, stars, allowed = self.of(Volume), self.of(Star), self.ranking
         self.labels = sized
         for prior, prep in sorted(stars, key=lambda pair: -len(pair[1].extent)):
             keep = bool(volumes) and (keep_all or _is_fixed(prep.extent, volumes[0][1].groups[0]))
-            size = _object_size(sized, prep.extent) if keep else None
+            size = int(holds(sized, prep.extent).sum()) if keep else None
             own = self._own_ground(prep, allowed) if divide else allowed
             self.labels = prior.harden(self.labels, own, prep, size=size)
-            allowed = _commit(allowed, self.labels, prep.extent)
+            if volumes or len(stars) > 1:
+                allowed = _commit(allowed, self.labels, prep.extent)
         for prior, prep in volumes if stars else []:
-            filled = prior.harden(self.labels, allowed, prep)
-            if not bool((allowed.gather(1, filled.unsqueeze(1)) > 0).all()):
+            filled = prior.harden(self.labels, allowed.probs, prep)
+            if allowed.banned is not None and bool(
+                allowed.banned.gather(1, filled.long().unsqueeze(1)).any()
+            ):
                 return False
             self.labels = filled
         return all(prior.violation(self.labels, prep).satisfied for prior, prep in stars)
 
-    def _own_ground(self, prep: Any, allowed: Tensor) -> Tensor:
+    def _own_ground(self, prep: Any, allowed: Ranking) -> Ranking:
         """Forbid an object the pixels that lie nearer to a rival's centre."""
         shape = self.labels.shape[1:]
         mine = prep.distance(0, shape)
@@ -121,22 +114,19 @@ class _Decoding:
         if not theirs:
             return allowed
         far = torch.from_numpy(np.any([mine > rival for rival in theirs], axis=0))
-        member = torch.zeros(allowed.shape[1], dtype=torch.bool)
-        member[list(prep.extent)] = True
-        lost = far.to(allowed.device) & member.to(allowed.device).view(1, -1, 1, 1)
-        return allowed.masked_fill(lost, 0)
+        return allowed.ban(far & members(prep.extent, allowed.labels, self.labels))
 
     def nesting(self, *, fill: bool) -> None:
         """Take inner pixels out that lie outside their outer object."""
         for prior, prep in self.of(Nested):
-            self.labels = prior.harden(self.labels, self.probs, prep, fill=fill)
+            self.labels = prior.harden(self.labels, self.ranking, prep, fill=fill)
 
     def hulls(self) -> None:
         """Close objects under hulls, and under their star trees where they have one."""
         stars = {prior.label: (prior, prep) for prior, prep in self.of(Star)}
         for prior, prep in self.of(Convex):
             for _ in range(ROUNDS):
-                self.labels = prior.harden(self.labels, self.probs, prep)
+                self.labels = prior.harden(self.labels, self.ranking, prep)
                 hulls = self.labels
                 for label in prep.labels:
                     if label in stars:
@@ -147,9 +137,14 @@ class _Decoding:
                 self.labels = hulls  # both cannot hold: convex wins
 
     def _close(self, star: Star, prep: Any) -> None:
-        members = torch.tensor(prep.extent, device=self.labels.device)
-        mask = star.closed(torch.isin(self.labels, members), prep)
-        self.labels = relabel(self.labels, self.probs, mask, prep.extent)
+        mask = star.closed(holds(self.labels, prep.extent), prep)
+        self.labels = relabel(self.labels, self.ranking, mask, prep.extent)
+
+
+def _commit(ranking: Ranking, labels: Tensor, extent: tuple[int, ...]) -> Ranking:
+    """Forbid later priors to change an object."""
+    inside = holds(labels, extent).unsqueeze(1)
+    return ranking.ban(inside != members(extent, ranking.labels, labels))
 
 
 def _is_fixed(extent: tuple[int, ...], groups: Sequence[Group]) -> bool:
@@ -161,13 +156,16 @@ def _is_fixed(extent: tuple[int, ...], groups: Sequence[Group]) -> bool:
     return min(inside, default=0) >= 0 or min(outside, default=0) >= 0
 
 
-def _gibbs(logits: Tensor) -> Tensor:
-    """Give probabilities that rank as the logits do and never underflow, (1, labels, *S).
-
-    Scaling all logits by one number changes no decision of any prior.
-    """
-    spread = float((logits.amax(1) - logits.amin(1)).amax())
-    return torch.softmax(logits * min(1.0, WIDEST / max(spread, 1e-300)), 1)
+def _picture(logits: Tensor, link: Link) -> tuple[Tensor, Tensor]:
+    """Give the likeliest labels, uint8 where that suffices, and the probability of each."""
+    count = link.label_count(logits.shape[1])
+    known = type(link) in (Softmax, Ordered)
+    if logits.device.type == "cpu" and logits.dtype == torch.float32 and known and count <= 256:
+        order = link.nesting(logits.shape[1]) if isinstance(link, Ordered) else None
+        return picture(logits, order)
+    scores = link.class_logits(logits.double())
+    labels = scores.argmax(1) if count > 256 else likeliest(scores)
+    return labels, torch.softmax(scores, 1).to(logits.dtype)
 
 
 def decode(
@@ -186,11 +184,19 @@ def decode(
     Decoded   each sample is decoded alone
     """
     with torch.no_grad():
-        scores = link.class_logits(logits.detach().double())
-        found = []
-        for b in range(len(scores)):
-            pairs = [(prior, prior.pick(preps[name], b)) for name, prior in priors.items()]
-            found.append(_Decoding(_gibbs(scores[b : b + 1]), pairs).run())
-        labels = torch.cat(found)
-        certificates = {name: p.violation(labels, preps[name]) for name, p in priors.items()}
-        return Decoded(labels, certificates, torch.softmax(scores, 1).to(logits.dtype))
+        logits = logits.detach()
+        labels, probs = _picture(logits, link)
+        if any(isinstance(prior, HARD) for prior in priors.values()):
+            ranked, labels = logits.cpu(), labels.cpu()  # geometry works there
+            found = []
+            for b in range(len(labels)):
+                one = slice(b, b + 1)
+                pairs = [(prior, prior.pick(preps[name], b)) for name, prior in priors.items()]
+                found.append(_Decoding(labels[one], Ranking(ranked[one], link), pairs).run())
+            labels = torch.cat(found)
+        wide = labels.to(logits.device, torch.int64)
+        certificates = {
+            name: prior.violation(labels if isinstance(prior, HARD) else wide, preps[name])
+            for name, prior in priors.items()
+        }
+        return Decoded(wide, certificates, probs)

@@ -4,7 +4,7 @@ NumPy arrays in, NumPy arrays out; one two-dimensional image at a time.
 """
 
 from .closure import ancestor_closure, closed_subset, max_weight_closure, star_violations
-from .components import fill_holes, label_components, largest_component
+from .components import fill_holes, label_components, largest_component, lone_components
 from .discs import disc_counts
 from .hull import convex_hull_mask, convex_star_closure, hull_closure, hull_deficit
 from .isotonic import block_mean, tree_isotonic, tree_isotonic_blocks
@@ -26,6 +26,7 @@ __all__ = [
     "hull_deficit",
     "label_components",
     "largest_component",
+    "lone_components",
     "max_weight_closure",
     "ray_forest",
     "ray_tree",

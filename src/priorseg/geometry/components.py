@@ -7,8 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from .checks import Indices, Mask, as_mask
-
-EIGHT_NEIGHBOURS = np.ones((3, 3), np.bool_)
+from .runs import paint, pixels_per_part, runs_of, touched_parts
 
 
 def label_components(mask: ArrayLike) -> tuple[Indices, int]:
@@ -20,9 +19,9 @@ def label_components(mask: ArrayLike) -> tuple[Indices, int]:
     count : int
     """
     image = as_mask(mask)
-    labels = np.empty(image.shape, np.int32)
-    count = ndimage.label(image, EIGHT_NEIGHBOURS, output=labels)
-    return labels, int(count)
+    runs = runs_of(image)
+    numbers = np.arange(1, runs.parts + 1, dtype=np.int32)
+    return paint(runs, numbers, image.shape), runs.parts
 
 
 def largest_component(mask: ArrayLike) -> Mask:
@@ -30,11 +29,25 @@ def largest_component(mask: ArrayLike) -> Mask:
 
     An empty mask stays empty.
     """
-    labels, count = label_components(mask)
-    if count < 2:
-        return labels > 0
-    pixels = np.bincount(labels.reshape(-1))
-    return np.asarray(labels == 1 + int(np.argmax(pixels[1:])))
+    image = as_mask(mask)
+    runs = runs_of(image)
+    if runs.parts < 2:
+        return image
+    chosen = np.zeros(runs.parts, np.int32)
+    chosen[np.argmax(pixels_per_part(runs))] = 1
+    return np.asarray(paint(runs, chosen, image.shape) > 0)
+
+
+def lone_components(mask: ArrayLike, around: ArrayLike) -> Mask:
+    """Keep the 8-connected components that neither hold nor touch a pixel of another mask."""
+    image, other = as_mask(mask), as_mask(around)
+    if image.shape != other.shape:
+        raise ValueError(f"around has shape {other.shape}, the mask has {image.shape}.")
+    runs = runs_of(image)
+    touched = touched_parts(*runs, other)
+    if touched.all():
+        return np.zeros_like(image)
+    return np.asarray(paint(runs, (~touched).astype(np.int32), image.shape) > 0)
 
 
 def fill_holes(mask: ArrayLike) -> Mask:

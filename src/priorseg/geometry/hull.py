@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .checks import Indices, Mask, as_mask
 from .closure import ancestor_closure, star_violations
 from .compiled import compiled
-from .components import label_components
+from .runs import runs_of
 
 Edges = NDArray[np.int64]
 
@@ -30,7 +30,9 @@ def convex_hull_mask(mask: ArrayLike) -> Mask:
     Source: Andrew's monotone chain on the first and last pixel of each row; exact.
     """
     image = as_mask(mask)
-    return _fill_hulls(image.astype(np.int32), 1)
+    runs = runs_of(image)
+    whole = runs._replace(part=np.zeros_like(runs.part), parts=min(runs.parts, 1))
+    return _fill_hulls(*whole, *image.shape)
 
 
 def hull_closure(mask: ArrayLike) -> Mask:
@@ -40,15 +42,15 @@ def hull_closure(mask: ArrayLike) -> Mask:
     filled again, until nothing changes.
     """
     image = as_mask(mask)
-    labels, count = label_components(image)
+    runs = runs_of(image)
     while True:
-        image = _fill_hulls(labels, count)
+        image = _fill_hulls(*runs, *image.shape)
+        count = runs.parts
         if count < 2:
             return image
-        labels, joined = label_components(image)
-        if joined == count:  # every component is one of the hulls just filled
+        runs = runs_of(image)
+        if runs.parts == count:  # every component is one of the hulls just filled
             return image
-        count = joined
 
 
 def hull_deficit(mask: ArrayLike) -> int:
@@ -58,8 +60,8 @@ def hull_deficit(mask: ArrayLike) -> int:
     has a neighbour in its hull, and that neighbour belongs to no component.
     """
     image = as_mask(mask)
-    labels, count = label_components(image)
-    return int(np.count_nonzero(_fill_hulls(labels, count)) - np.count_nonzero(image))
+    hulls = _fill_hulls(*runs_of(image), *image.shape)
+    return int(np.count_nonzero(hulls) - np.count_nonzero(image))
 
 
 def convex_star_closure(mask: ArrayLike, parent: ArrayLike) -> Mask:
@@ -79,40 +81,37 @@ def convex_star_closure(mask: ArrayLike, parent: ArrayLike) -> Mask:
 
 
 @compiled
-def _row_ranges(labels: Indices, count: int) -> tuple[Edges, Edges]:
-    """Return the first row of each label and where its rows start in one list of all rows."""
-    height, width = labels.shape
-    top = np.full(count, height, np.int64)
+def _row_ranges(start: Indices, part: Indices, count: int) -> tuple[Edges, Edges]:
+    """Return the first row of each component and where its rows start in a list of all rows."""
+    top = np.full(count, -1, np.int64)
     bottom = np.full(count, -1, np.int64)
-    for y in range(height):
-        for x in range(width):
-            index = labels[y, x] - 1
-            if index >= 0:
-                top[index] = min(top[index], y)
-                bottom[index] = y
-    start = np.zeros(count + 1, np.int64)
+    for y in range(len(start) - 1):
+        for run in range(start[y], start[y + 1]):
+            if top[part[run]] < 0:
+                top[part[run]] = y
+            bottom[part[run]] = y
+    begin = np.zeros(count + 1, np.int64)
     for index in range(count):
-        start[index + 1] = start[index] + max(0, bottom[index] - top[index] + 1)
-    return top, start
+        begin[index + 1] = begin[index] + bottom[index] - top[index] + 1
+    return top, begin
 
 
 @compiled
-def _row_ends(labels: Indices, top: Edges, start: Edges) -> tuple[Edges, Edges]:
-    """Return the first and the last pixel of each label in each of its rows.
+def _row_ends(
+    first: Indices, last: Indices, start: Indices, part: Indices, top: Edges, begin: Edges
+) -> tuple[Edges, Edges]:
+    """Return the first and the last pixel of each component in each of its rows.
 
-    A row without a pixel of the label has first = W.
+    A row without a pixel of the component, which only a whole mask can have, has last = -1.
     """
-    height, width = labels.shape
-    first = np.full(start[-1], width, np.int64)
-    last = np.full(start[-1], -1, np.int64)
-    for y in range(height):
-        for x in range(width):
-            index = labels[y, x] - 1
-            if index >= 0:
-                row = start[index] + y - top[index]
-                first[row] = min(first[row], x)
-                last[row] = x
-    return first, last
+    left, right = np.full(begin[-1], -1, np.int64), np.full(begin[-1], -1, np.int64)
+    for y in range(len(start) - 1):
+        for run in range(start[y], start[y + 1]):
+            row = begin[part[run]] + y - top[part[run]]
+            if right[row] < 0:
+                left[row] = first[run]
+            right[row] = last[run]
+    return left, right
 
 
 @compiled
@@ -142,16 +141,24 @@ def _lower_envelope(edge: Edges, present: Mask) -> Edges:
 
 
 @compiled
-def _fill_hulls(labels: Indices, count: int) -> Mask:
-    """Fill the hull of every label 1..count."""
-    hull = np.zeros(labels.shape, np.bool_)
-    top, start = _row_ranges(labels, count)
-    first, last = _row_ends(labels, top, start)
+def _fill_hulls(
+    first: Indices,
+    last: Indices,
+    start: Indices,
+    part: Indices,
+    count: int,
+    height: int,
+    width: int,
+) -> Mask:
+    """Fill the hull of every component of `Runs`."""
+    hull = np.zeros((height, width), np.bool_)
+    top, begin = _row_ranges(start, part, count)
+    left, right = _row_ends(first, last, start, part, top, begin)
     for index in range(count):
-        rows = slice(start[index], start[index + 1])
-        present = last[rows] >= 0
-        left = _lower_envelope(first[rows], present)
-        right = -_lower_envelope(-last[rows], present)
-        for row in range(len(left)):
-            hull[top[index] + row, left[row] : right[row] + 1] = True
+        rows = slice(begin[index], begin[index + 1])
+        present = right[rows] >= 0
+        low = _lower_envelope(left[rows], present)
+        high = -_lower_envelope(-right[rows], present)
+        for row in range(len(low)):
+            hull[top[index] + row, low[row] : high[row] + 1] = True
     return hull

@@ -17,9 +17,10 @@ from ..geometry import (
 )
 from ..kernels.discs import active_set
 from ..links import SOFTMAX, Link
-from ..prior import Certificate, Prior, check_labels, relabel, whole_numbers
+from ..prior import Certificate, Prior, check_labels, whole_numbers
 from ..scene import Scene
 from ..spec import Range, register
+from .ranking import Kept, Ranking, as_array, holds, relabel
 
 CUTS = 8  # rounds of cutting hulls apart before only the largest part is kept
 MARGIN = 1e-3  # how far above 1/2 an activated pixel is lifted
@@ -128,34 +129,28 @@ class Convex(Prior):
         hulls = np.asarray(hull_closure(largest_component(mask) if self.single else mask))
         return hulls_beside(hulls, taken) if (hulls & taken).any() else hulls
 
-    def harden(self, labels: Tensor, probs: Tensor, prep: _Prep) -> Tensor:
+    def harden(self, labels: Tensor, probs: Tensor | Ranking, prep: _Prep) -> Tensor:
         """Replace every component of every object by its digital hull.
 
         Outer objects come first. Of two objects that exclude each other the earlier one in
         `labels` keeps the pixels that both hulls hold; the later one is cut along a line.
         """
-        done: list[tuple[int, ...]] = []
+        kept: list[Kept] = []
         for extent in prep.extents:
-            rivals = [k for other in done if not set(other) & set(extent) for k in other]
-            masks = torch.isin(labels, _index(extent, labels)).cpu().numpy()
-            taken = torch.isin(labels, _index(rivals, labels)).cpu().numpy()
+            rivals = [k for _, other in kept if not set(other) & set(extent) for k in other]
+            masks, taken = as_array(holds(labels, extent)), as_array(holds(labels, rivals))
             hulls = np.stack([self._hulls(m, t) for m, t in zip(masks, taken, strict=True)])
             mask = torch.as_tensor(hulls, device=labels.device)
-            labels = relabel(labels, probs, mask, extent)
-            member = torch.zeros(probs.shape[1], dtype=torch.bool, device=labels.device)
-            member[list(extent)] = True
-            legal = mask.unsqueeze(1) == member.view(1, -1, 1, 1)
-            probs = probs.masked_fill(~legal, -0.5)  # later objects keep to this one
-            done.append(extent)
+            labels = relabel(labels, probs, mask, extent, kept)
+            kept.append((mask, extent))
         return labels
 
     def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
         """Count pixels that are missing to the hulls of the components."""
         parts: dict[int, int] = {}
         for label, extent in zip(prep.labels, prep.extents, strict=True):
-            masks = torch.isin(labels, _index(extent, labels)).cpu().numpy()
-            found = sum(int(hull_deficit(mask)) for mask in masks)
-            parts[label] = found
+            masks = as_array(holds(labels, extent))
+            parts[label] = sum(int(hull_deficit(mask)) for mask in masks)
         text = "; ".join(f"object {label}: {found} px" for label, found in parts.items())
         missing = sum(parts.values())
         return Certificate(missing, missing == 0, f"missing to the hull: {text}", parts)
@@ -181,10 +176,6 @@ def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], li
     inner = lifted * torch.where(known, u / torch.where(known, whole, 1), even)
     outer = (1 - lifted) * u / torch.where(moved, 1 - whole, 1)
     return torch.where(moved, torch.where(member, inner, outer), u)
-
-
-def _index(labels: Sequence[int], like: Tensor) -> Tensor:
-    return torch.tensor(list(labels), dtype=torch.int64, device=like.device)
 
 
 def hulls_beside(mask: np.ndarray, taken: np.ndarray) -> np.ndarray:

@@ -9,10 +9,12 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from ..geometry import lone_components
 from ..links import SOFTMAX, Link, Ordered
-from ..prior import Certificate, Dual, Prior, check_labels, recovered_height, relabel, whole_numbers
+from ..prior import Certificate, Dual, Prior, check_labels, recovered_height, whole_numbers
 from ..scene import Scene
 from ..spec import register
+from .ranking import Ranking, as_array, holds, relabel
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ class Nested(Prior):
         """See `Prior.field`."""
         return dual[0]
 
-    def harden(self, labels: Tensor, probs: Tensor, prep: _Prep, *, fill: bool = False) -> Tensor:
+    def harden(
+        self, labels: Tensor, probs: Tensor | Ranking, prep: _Prep, *, fill: bool = False
+    ) -> Tensor:
         """Take inner pixels that lie outside the outer object out of the inner one.
 
         They take their likeliest other label, or with `fill` the label around the inner object.
@@ -132,18 +136,18 @@ class Nested(Prior):
         for place in range(len(self.order) - 1):
             inner = self.order[: place + 1]
             stray = self._stray(labels, place)
+            if not bool(stray.any()):
+                continue
             if fill:
-                labels = torch.where(stray, self.order[place + 1], labels)
-            elif bool(stray.any()):
-                keep = torch.isin(labels, torch.tensor(inner, device=labels.device)) & ~stray
-                labels = relabel(labels, probs, keep, inner)
+                labels = labels.masked_fill(stray, self.order[place + 1])
+            else:
+                labels = relabel(labels, probs, holds(labels, inner) & ~stray, inner)
         return labels
 
     def _stray(self, labels: Tensor, place: int) -> Tensor:
         """Mark components of an inner object that touch nothing of the label around it."""
-        inner = torch.tensor(self.order[: place + 1], device=labels.device)
-        masks = torch.isin(labels, inner).cpu().numpy()
-        around = (labels == self.order[place + 1]).cpu().numpy()
+        masks = as_array(holds(labels, self.order[: place + 1]))
+        around = as_array(labels == self.order[place + 1])
         stray = [stray_components(m, a) for m, a in zip(masks, around, strict=True)]
         return torch.as_tensor(np.stack(stray), device=labels.device)
 
@@ -170,9 +174,11 @@ def stray_components(mask: np.ndarray, around: np.ndarray) -> np.ndarray:
     """
     if not around.any():
         return np.zeros_like(mask)
+    if mask.ndim == 2:
+        return lone_components(mask, around)
     ones = np.ones((3,) * mask.ndim, dtype=bool)
     components, count = ndimage.label(mask, ones)
     touched = np.zeros(count + 1, dtype=bool)
-    touched[np.unique(components[ndimage.binary_dilation(around, ones)])] = True
+    touched[components[ndimage.binary_dilation(around, ones)]] = True
     touched[0] = True
     return np.asarray(~touched[components])

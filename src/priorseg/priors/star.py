@@ -25,11 +25,11 @@ from ..prior import (
     as_floats,
     check_labels,
     recovered_height,
-    relabel,
     whole_numbers,
 )
 from ..scene import Scene
 from ..spec import register
+from .ranking import Ranking, as_array, holds, relabel
 
 MUST, NEVER = 1e6, -1e13  # weights of pixels that earlier priors have settled
 Points = tuple[tuple[float, float], ...]
@@ -93,10 +93,6 @@ def sample_centres(centres: object, batch: int, label: int) -> list[Points]:
             )
         found.append(tuple((float(y), float(x)) for y, x in kept))
     return found
-
-
-def _array(mask: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(mask.detach().cpu().numpy())
 
 
 @register("star")
@@ -179,17 +175,15 @@ class Star(Prior):
         mask[prep.channels] = 1
         return dual[0].unsqueeze(1) * mask.view(1, -1, 1, 1)
 
-    def weights(self, probs: Tensor, prep: _Prep) -> np.ndarray:
+    def weights(self, ranking: Ranking, prep: _Prep) -> np.ndarray:
         """Give what each pixel gains by lying in the object, (B, Y, X) float64."""
-        inside = torch.zeros(probs.shape[1], dtype=torch.bool, device=probs.device)
-        inside[list(prep.extent)] = True
-        shape = (1, -1, 1, 1)
-        best_in = probs.masked_fill(~inside.view(shape), 0).amax(1)
-        best_out = probs.masked_fill(inside.view(shape), 0).amax(1)
-        gain = best_in.clamp_min(1e-300).log() - best_out.clamp_min(1e-300).log()
-        gain = torch.where(best_out == 0, torch.full_like(gain, MUST), gain)
-        gain = torch.where(best_in == 0, torch.full_like(gain, NEVER), gain)
-        return _array(gain.double())
+        outside = [label for label in range(ranking.labels) if label not in prep.extent]
+        best_in, best_out = ranking.best(prep.extent), ranking.best(outside)
+        gain = (best_in - best_out) * ranking.scale
+        if ranking.banned is not None:
+            gain.masked_fill_(best_out == -torch.inf, MUST)
+            gain.masked_fill_(best_in == -torch.inf, NEVER)
+        return as_array(gain)
 
     def pick(self, prep: _Prep, sample: int) -> _Prep:
         """See `Prior.pick`."""
@@ -198,11 +192,11 @@ class Star(Prior):
         return replace(prep, parents=parents, orders=orders, centres=prep.centres[one])
 
     def harden(
-        self, labels: Tensor, probs: Tensor, prep: _Prep, *, size: int | None = None
+        self, labels: Tensor, probs: Tensor | Ranking, prep: _Prep, *, size: int | None = None
     ) -> Tensor:
         """Give the heaviest star-shaped object, or the heaviest of a size in pixels."""
-        masks = []
-        for sample, weight in enumerate(self.weights(probs, prep)):
+        ranking, masks = Ranking.of(probs), []
+        for sample, weight in enumerate(self.weights(ranking, prep)):
             parent, order = prep.parents[sample], prep.orders[sample]
             if size is not None:
                 mask = closure_with_volume(weight, parent, size, order)
@@ -210,20 +204,19 @@ class Star(Prior):
                 mask = max_weight_closure(weight, parent, order)
             masks.append(mask)
         object_mask = torch.as_tensor(np.stack(masks), device=labels.device)
-        return relabel(labels, probs, object_mask, prep.extent)
+        return relabel(labels, ranking, object_mask, prep.extent)
 
     def closed(self, mask: Tensor, prep: _Prep) -> Tensor:
         """Give the smallest star-shaped superset of a mask, (B, Y, X) bool."""
         closed = [
-            ancestor_closure(_array(row), parent, order)
-            for row, parent, order in zip(mask, prep.parents, prep.orders, strict=True)
+            ancestor_closure(row, parent)
+            for row, parent in zip(as_array(mask), prep.parents, strict=True)
         ]
         return torch.as_tensor(np.stack(closed), device=mask.device)
 
     def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
         """Count object pixels whose next pixel towards the centre is outside."""
-        members = torch.tensor(prep.extent, device=labels.device)
-        mask = _array(torch.isin(labels, members))
+        mask = as_array(holds(labels, prep.extent))
         count = sum(
             int(star_violations(row, parent))
             for row, parent in zip(mask, prep.parents, strict=True)
