@@ -229,24 +229,3 @@ def check_labels(labels: Sequence[int], channels: int, link: Link, prior: str) -
             raise ValueError(
                 f"{prior}: label {label} does not exist; the labels go from {first} to {last}."
             )
-
-
-def relabel(labels: Tensor, probs: Tensor, mask: Tensor, extent: Sequence[int]) -> Tensor:
-    """Make an object equal to a mask; pixels that change take their likeliest allowed label.
-
-    Parameters
-    ----------
-    labels : (B, *S) int64
-    probs : (B, labels, *S)
-    mask : (B, *S) bool
-    extent : labels that make up the object
-    """
-    members = torch.tensor(sorted(extent), device=labels.device)
-    changed = mask != torch.isin(labels, members)
-    allowed = torch.zeros(probs.shape[1], dtype=torch.bool, device=labels.device)
-    allowed[members] = True
-    scores = probs.movedim(1, -1)[changed]  # (changed pixels, labels)
-    legal = allowed.unsqueeze(0) == mask[changed].unsqueeze(1)
-    labels = labels.clone()
-    labels[changed] = scores.masked_fill(~legal, -1).argmax(1)
-    return labels
