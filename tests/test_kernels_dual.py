@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from priorseg import Scene
-from priorseg.kernels import threads
+from priorseg import Scene, priors, solve
+from priorseg.kernels import threads, volume, volume_pass
 from priorseg.kernels.room import Room
 from priorseg.links import SOFTMAX, Ordered
 from priorseg.priors.total_variation import TotalVariation
@@ -114,3 +114,89 @@ def test_certain_probabilities_have_a_finite_gap():
     wide = tuple(part.double() for part in dual)
     exact = prior.gap(u.double(), wide, prep, temperature, height=1000 * height.double())
     torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-5)
+
+
+def volume_state(seed, shape, scale=2.0):
+    random = torch.Generator().manual_seed(seed)
+    height = scale * torch.randn(shape, generator=random)
+    q = torch.randn(shape[:2], generator=random, dtype=torch.float64)
+    temperature = 0.2 + torch.rand(shape[0], generator=random)
+    return height, q, temperature
+
+
+@settings(max_examples=300)
+@given(
+    seed=st.integers(0, 10**6),
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 2000)),
+    ordered=st.booleans(),
+)
+def test_the_compiled_moments_are_those_of_the_probabilities(seed, shape, ordered):
+    height, q, temperature = volume_state(seed, shape)
+    volumes, hessian = volume_pass.moments(height, q, temperature, ordered)
+    exact = volume.moments(height.double(), q, temperature.double(), ordered)
+    torch.testing.assert_close(volumes, exact[0], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(hessian, exact[1], rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_the_volumes_of_an_image_agree_to_nine_digits(ordered):
+    height, q, temperature = volume_state(7, (1, 3, 512 * 512 - 5))
+    volumes, _ = volume_pass.moments(height, q, temperature, ordered)
+    exact, _ = volume.moments(height.double(), q, temperature.double(), ordered)
+    torch.testing.assert_close(volumes, exact, rtol=1e-8, atol=0)
+
+
+@pytest.mark.parametrize("strips", [2, 3])
+def test_strips_do_not_change_the_moments(strips):
+    height, q, temperature = volume_state(8, (2, 3, 40, 50))
+    alone = volume_pass.moments(height, q, temperature, False)
+    with mock.patch.object(threads, "SMALL", 0):
+        before = torch.get_num_threads()
+        try:
+            torch.set_num_threads(strips)
+            together = volume_pass.moments(height, q, temperature, False)
+        finally:
+            torch.set_num_threads(before)
+    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("shape", [(2, 3, 31, 40), (1, 2, 5, 6, 7)])
+def test_applied_shifts_are_the_link_of_the_shifted_logits(ordered, shape):
+    height, q, _ = volume_state(9, shape, scale=20.0)
+    temperature = torch.tensor(0.3)
+    scaled, probs = volume_pass.apply(height, q, temperature, ordered)
+    exact = (height.double() + q.view(*shape[:2], *[1] * (len(shape) - 2))) / temperature
+    link = Ordered() if ordered else SOFTMAX
+    torch.testing.assert_close(scaled.double(), exact, rtol=1e-6, atol=1e-5)
+    torch.testing.assert_close(probs, link.probs(scaled), rtol=0, atol=1e-6)
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10**6), ordered=st.booleans())
+def test_the_fused_volume_is_the_volume_in_double_precision(seed, ordered):
+    height, _, _ = volume_state(seed, (2, 3, 20, 30))
+    link, pixels = Ordered() if ordered else SOFTMAX, 600
+    found = link.probs(height).flatten(2).sum(2).double()
+    share = torch.tensor([[1.1, 1.0, 1.0]]) if ordered else torch.tensor([[1.2, 0.9, 1.0]])
+    wanted = found.cummax(1).values * share.sort(1).values.clamp(1, 1.05) if ordered else found
+    if not ordered:
+        wanted = wanted * share / (wanted * share).sum(1, keepdim=True) * pixels
+    prior, scene = priors.Volume(), Scene(volumes=wanted)
+    options = {"sweeps": 1, "temperature": 0.7, "link": link}
+    fused = solve(height, [prior], scene, **options)
+    exact = solve(height.double(), [prior], scene, **options)
+    torch.testing.assert_close(fused.probs.double(), exact.probs, rtol=0, atol=1e-5)
+    sums = fused.probs.flatten(2).sum(2, dtype=torch.float64)
+    torch.testing.assert_close(sums, wanted, rtol=2e-6, atol=1e-4)
+
+
+def test_a_warm_volume_needs_few_passes():
+    height, _, _ = volume_state(10, (1, 3, 128, 128))
+    wanted = torch.softmax(height, 1).flatten(2).sum(2).double()
+    old = solve(height, [priors.Volume()], Scene(volumes=wanted), sweeps=1)
+    more = wanted * torch.tensor([1.05, 1.0, 1.0])
+    scene = Scene(volumes=more / more.sum() * 128 * 128)
+    with mock.patch.object(volume_pass, "moments", wraps=volume_pass.moments) as passes:
+        solve(height, [priors.Volume()], scene, sweeps=1, warm=old)
+    assert passes.call_count <= 4

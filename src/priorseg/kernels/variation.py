@@ -6,10 +6,12 @@ from torch import Tensor
 
 from ..geometry.compiled import compiled
 from .room import Room, room_for
-from .rows import sigmoid_row, softmax_row
+from .rows import sigmoid_block, sigmoid_row, softmax_block, softmax_row
 from .threads import over_rows
+from .vectors import BYTES
 
 Dual = tuple[Tensor, Tensor, Tensor]
+LANES = BYTES // 4  # pixels that the link takes at once; narrower rows are done one by one
 
 
 @compiled
@@ -77,6 +79,24 @@ def pull_row(
 
 
 @compiled
+def _apply_link(
+    scaled: np.ndarray, y: int, exclusive: bool, room: np.ndarray, bits: np.ndarray, out: np.ndarray
+) -> None:
+    width = scaled.shape[2]
+    if width >= LANES:
+        for x in range(0, width, LANES):
+            place = min(x, width - LANES)
+            if exclusive:
+                softmax_block(scaled, y, place, out)
+            else:
+                sigmoid_block(scaled, y, place, out)
+    elif exclusive:
+        softmax_row(scaled, y, room[0], room[1], room[2], bits, out)
+    else:
+        sigmoid_row(scaled, y, room[2], bits, out)
+
+
+@compiled
 def _link_row(
     height: np.ndarray,
     pulled: np.ndarray,
@@ -99,10 +119,7 @@ def _link_row(
         upper = above[k] if y > 0 else room[3]
         lower = pulled[k, 0, y] if y < rows - 1 else room[3]
         pull_row(height[k, y], upper, lower, pulled[k, 1, y], cold, down, along, scaled[k, y])
-    if exclusive:
-        softmax_row(scaled, y, room[0], room[1], room[2], bits, out)
-    else:
-        sigmoid_row(scaled, y, room[2], bits, out)
+    _apply_link(scaled, y, exclusive, room, bits, out)
     for k in range(channels):
         above[k] = pulled[k, 0, y]
 

@@ -187,7 +187,8 @@ def gap(
             sample: tuple[np.ndarray, ...] = sample,
             sums: np.ndarray = sums,
         ) -> None:
-            _gap_rows(*sample, numbers, edges, exclusive, sums, low, high)
+            probs, pulled, dual = sample
+            _gap_rows(probs, pulled, dual, numbers, edges, exclusive, sums, low, high)
 
         over_rows(strip, rows, sample[0].size)
         gaps.append(float(sums.sum(0) @ (temperature, weight)) / sample[0][0].size)

@@ -5,12 +5,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from . import volume_pass
+
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-11}  # volume error over max(V, N / 1000)
 COARSE = 1e-4  # tolerance at the temperatures on the way down
 ITERATIONS = 100
 LEAST = 1e-3  # volumes nearer than this to 0 or N pixels count as 0 and N
 FLAT = 1e-6  # pixels of softness below which a volume does not determine its shift
 PATIENCE = 20  # iterations without progress after which rounding is the limit
+SHORTER = 30  # trials of one line search
+PIECE = 1 << 16  # pixels turned to float64 at a time
 
 
 def _wide(temperature: Tensor) -> Tensor:
@@ -24,15 +28,36 @@ def _probs(height: Tensor, q: Tensor, temperature: Tensor, ordered: bool) -> Ten
     return torch.sigmoid(scaled) if ordered else torch.softmax(scaled, 1)
 
 
-def _moments(u: Tensor, temperature: Tensor, ordered: bool) -> tuple[Tensor, Tensor]:
-    """Give volumes S (B, K) and the derivative H = dS/dq (B, K, K), in float64."""
+def _moments(
+    height: Tensor, q: Tensor, temperature: Tensor, ordered: bool
+) -> tuple[Tensor, Tensor]:
+    """Give volumes S (B, K) and the derivative H = dS/dq (B, K, K), in float64.
+
+    Parameters
+    ----------
+    height : (B, K, N)
+    q : (B, K)
+    temperature : (B,)
+    """
+    if volume_pass.compilable(height):
+        return volume_pass.moments(height, q, temperature, ordered)
+    return moments(height, q, temperature, ordered)
+
+
+def moments(height: Tensor, q: Tensor, temperature: Tensor, ordered: bool) -> tuple[Tensor, Tensor]:
+    """Do `volume_pass.moments` for any dtype and device; height (B, K, N)."""
+    u = _probs(height, q, temperature, ordered)
     volumes = u.sum(2, dtype=torch.float64)
     if ordered:
         spread = (u * (1 - u)).sum(2, dtype=torch.float64)
         return volumes, torch.diag_embed(spread) / _wide(temperature).double()
-    wide = u.double()
-    outer = wide @ wide.transpose(1, 2)  # (B, K, K)
-    return volumes, (torch.diag_embed(volumes) - outer) / _wide(temperature).double()
+    outer = u.new_zeros(*q.shape, q.shape[1], dtype=torch.float64)
+    for start in range(0, u.shape[2], PIECE):  # a copy of all of u in float64 would be large
+        wide = u[:, :, start : start + PIECE].double()
+        outer += wide @ wide.transpose(1, 2)
+    outer -= torch.diag_embed(outer.diagonal(dim1=1, dim2=2))
+    hessian = torch.diag_embed(outer.sum(2)) - outer  # u sums to 1: so do the rows, to 0
+    return volumes, hessian / _wide(temperature).double()
 
 
 def _unknowns(targets: Tensor, ordered: bool) -> Tensor:
@@ -77,7 +102,7 @@ class _Problem:
     """One batch of volume equations at given temperatures (B,)."""
 
     def __init__(self, height: Tensor, targets: Tensor, ordered: bool) -> None:
-        self.height, self.ordered = height, ordered
+        self.height, self.ordered = height.contiguous(), ordered
         pixels = height.shape[2]
         self.pins = _pins(targets, pixels)
         self.wanted = _unknowns(targets, ordered) & (self.pins == 0)
@@ -86,6 +111,8 @@ class _Problem:
 
     def begin(self, q: Tensor, temperature: Tensor) -> Tensor:
         """Keep the unknowns of q; put pinned classes out of, or in, everybody's reach."""
+        if not bool(self.pins.any()):
+            return torch.where(self.wanted, q, torch.zeros_like(q))
         far = self.height.abs().amax((1, 2)).double() * 2 + 100 * temperature.double()
         return torch.where(self.wanted, q, self.pins * far.unsqueeze(1))
 
@@ -93,21 +120,34 @@ class _Problem:
         """Give the gradient of the dual energy, (B, K)."""
         return torch.where(self.wanted, self.goal - volumes, torch.zeros_like(volumes))
 
-    def search(self, q: Tensor, d: Tensor, first: Tensor, temperature: Tensor) -> Tensor:
-        """Shorten steps after which the slope along d is steep the other way, (B,)."""
+    def evaluate(self, q: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+        """Give volumes and their derivative at q; see `moments`."""
+        return _moments(self.height, q, temperature, self.ordered)
+
+    def search(
+        self, q: Tensor, d: Tensor, first: Tensor, temperature: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Shorten steps after which the slope along d is steep the other way.
+
+        Returns
+        -------
+        q (B, K) after the step, and what `evaluate` gives there
+        """
         length = torch.ones_like(first)
-        for _ in range(30):
-            trial = _probs(self.height, q + length.unsqueeze(1) * d, temperature, self.ordered)
-            slope = (self.slope(trial.sum(2, dtype=torch.float64)) * d).sum(1)
+        for trial in range(SHORTER):
+            moved = q + length.unsqueeze(1) * d
+            at = self.evaluate(moved, temperature)
+            slope = (self.slope(at[0]) * d).sum(1)
             far = slope < -0.9 * first
-            if not bool(far.any()):
+            if trial == SHORTER - 1 or not bool(far.any()):
                 break
             secant = (first / (first - slope)).clamp(0.1, 0.9)
             length = torch.where(far, length * secant, length)
-        return length
+        return moved, at
 
-    def step(self, q: Tensor, volumes: Tensor, hessian: Tensor, temperature: Tensor) -> Tensor:
-        """Take one safeguarded Newton step; Sinkhorn's where Newton's is unusable."""
+    def direction(self, at: tuple[Tensor, Tensor], temperature: Tensor) -> Tensor:
+        """Give a safeguarded Newton step; Sinkhorn's where Newton's is unusable."""
+        volumes, hessian = at
         scale = temperature.double()
         slope = self.slope(volumes)
         sinkhorn = (
@@ -118,27 +158,26 @@ class _Problem:
         cap = torch.maximum(5 * scale, 3 * sinkhorn.abs().amax(1))
         usable = torch.isfinite(d).all(1) & ((d * slope).sum(1) > 0)
         shrink = (cap / d.abs().amax(1).clamp_min(1e-300)).clamp_max(1).unsqueeze(1)
-        d = torch.where(usable.unsqueeze(1), d * shrink, sinkhorn)
-        first = (slope * d).sum(1)
-        return q + self.search(q, d, first, temperature).unsqueeze(1) * d
+        return torch.where(usable.unsqueeze(1), d * shrink, sinkhorn)
 
     def solve(self, q: Tensor, temperature: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
         """Iterate to the tolerance or to the limit of rounding; give q and the error (B,)."""
         best, best_error = q, torch.full_like(q[:, 0], torch.inf)
         waited = torch.zeros_like(best_error)
-        for _ in range(ITERATIONS):
-            u = _probs(self.height, q, temperature, self.ordered)
-            volumes, hessian = _moments(u, temperature, self.ordered)
-            error = (self.slope(volumes).abs() / self.floor).amax(1)
+        at = self.evaluate(q, temperature)
+        for iteration in range(ITERATIONS):
+            slope = self.slope(at[0])
+            error = (slope.abs() / self.floor).amax(1)
             waited = torch.where(error < 0.9 * best_error, torch.zeros_like(waited), waited + 1)
             better = error < best_error
             best = torch.where(better.unsqueeze(1), q, best)
             best_error = torch.where(better, error, best_error)
             active = (best_error > tolerance) & (waited < PATIENCE)
-            if not bool(active.any()):
+            if iteration == ITERATIONS - 1 or not bool(active.any()):
                 break
-            moved = self.step(q, volumes, hessian, temperature)
-            q = torch.where(active.unsqueeze(1), moved, q)
+            d = self.direction(at, temperature)
+            d = torch.where(active.unsqueeze(1), d, torch.zeros_like(d))
+            q, at = self.search(q, d, (slope * d).sum(1), temperature)
         return best, best_error
 
 
@@ -216,7 +255,8 @@ class VolumeDual(torch.autograd.Function):
         height, targets, temperature, q = ctx.saved_tensors
         flat = height.flatten(2)
         u = _probs(flat, q, temperature, ctx.ordered)
-        _, hessian = _moments(u, temperature, ctx.ordered)
+        each = temperature.expand(len(flat))
+        _, hessian = _moments(flat, q, each, ctx.ordered)
         wanted = _unknowns(targets, ctx.ordered) & (_pins(targets, flat.shape[2]) == 0)
         y = _determined(grads[0].double(), hessian, wanted, FLAT / temperature.double())
         shift = y.to(u.dtype).unsqueeze(2)

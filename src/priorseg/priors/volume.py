@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from .. import geometry
+from ..kernels import volume_pass
+from ..kernels.room import Room
 from ..kernels.volume import VolumeDual
 from ..links import SOFTMAX, Link, Ordered
-from ..prior import Certificate, Dual, Prior, as_floats, recovered_height
+from ..prior import Certificate, Dual, Prior, as_floats, compilable, recovered_height
 from ..scene import Scene
 from ..spec import register
 
@@ -23,6 +25,11 @@ class _Prep:
     targets: Tensor  # (B, K), pixels; nan = free
     groups: tuple[tuple[Group, ...], ...]  # of each sample
     link: Link
+
+    @property
+    def tracked(self) -> tuple[Tensor, ...]:
+        """Give what may take gradients."""
+        return (self.targets,)
 
     def wanted(self, sample: int) -> dict[int, tuple[tuple[int, ...], int]]:
         """Give the labels and the whole pixels of every object that has a volume."""
@@ -195,6 +202,22 @@ class Volume(Prior):
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
         """Give −q, constant on every channel; see `Prior.field`."""
         return -dual[0].to(u.dtype).reshape(*u.shape[:2], *[1] * (u.ndim - 2)).expand_as(u)
+
+    def fused(
+        self,
+        u: Tensor,
+        dual: Dual,
+        prep: _Prep,
+        temperature: Tensor,
+        height: Tensor,
+        room: Room | None = None,
+    ) -> tuple[Dual, Tensor, Tensor] | None:
+        """Use the compiled passes for float32 images on the CPU; see `Prior.fused`."""
+        if not compilable(prep, u, height, temperature):
+            return None
+        (q,) = self.step(u, dual, prep, temperature, height=height)
+        ordered = prep.link.name == "ordered"
+        return (q,), *volume_pass.apply(height, q, temperature, ordered, room)
 
     def gap(
         self, u: Tensor, dual: Dual, prep: _Prep, temperature: Tensor, *, height: Tensor
