@@ -134,7 +134,10 @@ class Softmax(Link):
 
     def object_probs(self, probs: Tensor, channels: Sequence[int]) -> Tensor:
         """See `Link.object_probs`."""
-        return probs[:, list(channels)].sum(1)
+        whole = probs[:, channels[0]]
+        for channel in channels[1:]:
+            whole = whole + probs[:, channel]
+        return whole
 
 
 @dataclass(frozen=True)

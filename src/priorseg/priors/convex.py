@@ -119,8 +119,8 @@ class Convex(Prior):
         for channels in prep.channels:
             whole = prep.link.object_probs(u, channels)  # (B, Y, X)
             active = active_set(whole, prep.radii)
-            if not bool(active.any()):
-                continue
+            if active.device.type == "cpu" and not active.numpy().any():
+                continue  # elsewhere the question would make the host wait
             lifted = _Lift.apply(whole, active)  # type: ignore[no-untyped-call]
             u = _share(u, whole, lifted, channels, prep.link)
         return u
