@@ -159,13 +159,9 @@ class Convex(Prior):
 def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], link: Link) -> Tensor:
     """Give an object a new probability; its parts and the others keep their proportions."""
     if link.name == "ordered":
-        return torch.cat(
-            [
-                lifted.unsqueeze(1) if k == channels[0] else u[:, k : k + 1]
-                for k in range(u.shape[1])
-            ],
-            1,
-        )
+        moved_in = u.clone()
+        moved_in[:, channels[0]] = lifted
+        return moved_in
     member = torch.zeros(u.shape[1], dtype=torch.bool, device=u.device)
     member[list(channels)] = True
     member = member.view(1, -1, 1, 1)
