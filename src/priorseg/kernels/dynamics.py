@@ -9,12 +9,13 @@ from torch import Tensor
 
 from ..geometry.compiled import compiled
 from .room import Room, room_for
-from .rows import blur_down, pair_offsets, sigmoid_block, softmax_block, sum_pairs
+from .rows import blur_down_rows, pair_offsets, sigmoid_block, softmax_block, sum_pairs
 from .threads import over_rows
 from .vectors import BYTES, load, spread, store
 
 Planes = NDArray[np.float32]
 LANES = BYTES // 4  # pixels that are done at once; narrower images are left to torch
+ROWS = 8  # that are blurred together
 NO_EDGE = np.empty((0, 0), np.float32)
 
 
@@ -96,22 +97,24 @@ def _sweep_rows(
     low: int,
     high: int,
 ) -> None:
-    """Do rows low..high of one sample (K, Y, X), X >= 64."""
-    channels, _, width = source.shape
+    """Do rows low..high of one sample (K, Y, X), X >= 64; of the source the last may be missing."""
+    channels, _, width = height.shape
     radius, gain = len(along) - 1, np.float32(2) * weight * cold
-    padded = np.empty((channels - exclusive, width + 2 * radius), np.float32)
-    first, second = np.empty(len(down), np.int64), np.empty(len(down), np.int64)
-    offsets = pair_offsets(radius)
-    for y in range(low, high):
+    padded = np.empty((channels - exclusive, ROWS, width + 2 * radius), np.float32)
+    pairs, offsets = np.empty((2, ROWS, len(down)), np.int64), pair_offsets(radius)
+    for top in range(low, high, ROWS):
+        rows = min(ROWS, high - top)
         for k in range(channels - exclusive):
-            blur_down(source[k], y, down, first, second, radius, padded[k])
-        for begin in range(0, width, LANES):
-            x = min(begin, width - LANES)
-            _heights(padded, offsets, height, root, ground, along, gain, cold, y, x, scaled)
-            if exclusive:
-                softmax_block(scaled, y, x, out)
-            else:
-                sigmoid_block(scaled, y, x, out)
+            blur_down_rows(source[k], top, down, pairs, padded[k, :rows])
+        for y in range(top, top + rows):
+            here = padded[:, y - top]
+            for begin in range(0, width, LANES):
+                x = min(begin, width - LANES)
+                _heights(here, offsets, height, root, ground, along, gain, cold, y, x, scaled)
+                if exclusive:
+                    softmax_block(scaled, y, x, out)
+                else:
+                    sigmoid_block(scaled, y, x, out)
 
 
 @compiled
@@ -156,7 +159,8 @@ def _sweep_sample(
 ) -> None:
     """Sweep one sample: u, height and where to write scaled and probs, (K, Y, X) each."""
     source, height, scaled, out = images
-    source = _weighed(source, root, room) if root.size else source
+    if root.size:
+        source = _weighed(source[: len(source) - given.exclusive], root, room)
     ground = given.plane(given.ground, sample)
     weight, cold = np.float32(given.weight), np.float32(1 / given.temperature)
 

@@ -81,6 +81,12 @@ def sigmoid_row(
 @compiled
 def mirrored(index: int, size: int) -> int:
     """Find the pixel that the half-sample symmetric border shows at an index."""
+    if 0 <= index < size:
+        return index
+    if -size <= index < 0:  # the division below costs more than a row of sums
+        return -1 - index
+    if size <= index < 2 * size:
+        return 2 * size - 1 - index
     index %= 2 * size
     return index if index < size else 2 * size - 1 - index
 
@@ -148,6 +154,41 @@ def blur_down(
     for x in range(radius):
         padded[radius - 1 - x] = centre[mirrored(-1 - x, width)]
         padded[radius + width + x] = centre[mirrored(width + x, width)]
+
+
+@compiled
+def blur_down_rows(
+    plane: np.ndarray, y: int, taps: np.ndarray, pairs: np.ndarray, padded: np.ndarray
+) -> None:
+    """Convolve rows y, y + 1, ... of a plane along Y and mirror their ends.
+
+    Column by column of vectors: the rows that they share stay in the nearest cache.
+
+    Parameters
+    ----------
+    plane : (Y, X)                       X >= one vector
+    taps : (r + 1,)
+    pairs : (2, rows, r + 1) int64       room
+    padded : (rows, X + 2 * margin)      the result, with the margins that a row needs
+    """
+    height, width = plane.shape
+    rows = padded.shape[0]
+    margin, lanes = (padded.shape[1] - width) // 2, BYTES // plane.itemsize
+    for row in range(rows):
+        for step in range(len(taps)):
+            pairs[0, row, step] = mirrored(y + row - step, height) * width
+            pairs[1, row, step] = mirrored(y + row + step, height) * width
+    flat = plane.reshape(plane.size)
+    for begin in range(0, width, lanes):
+        x = min(begin, width - lanes)
+        for row in range(rows):
+            total = sum_pairs(flat, x, pairs[0, row], pairs[1, row], taps)
+            store(padded[row], margin + x, total)
+    for row in range(rows):
+        centre = padded[row, margin : margin + width]
+        for x in range(margin):
+            padded[row, margin - 1 - x] = centre[mirrored(-1 - x, width)]
+            padded[row, margin + width + x] = centre[mirrored(width + x, width)]
 
 
 @compiled
