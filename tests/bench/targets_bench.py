@@ -49,7 +49,7 @@ class Row:
             self.name,
             f"{self.ours.wall:.3g}",
             f"{self.ours.cpu:.3g}",
-            f"{self.theirs.wall:.3g}" if self.theirs else "–",
+            f"{self.theirs.wall:.3g} ({self.theirs.cpu:.3g})" if self.theirs else "–",
             f"{ratio:.1f}×" if ratio else "–",
             ", ".join(goals) or "–",
             " / ".join("met" if good else "**missed**" for good in met) or "–",
@@ -247,7 +247,7 @@ ROWS: dict[str, Callable[[str, Tensor, Scene, int], Iterator[Row]]] = {
     "star": star_rows,
     "convex": convex_rows,
 }
-HEAD = ("ours ms", "CPU ms", "printed form ms", "ratio", "target", "verdict", "runs", "note")
+HEAD = ("ours ms", "CPU ms", "printed form ms (CPU)", "ratio", "target", "verdict", "runs", "note")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
