@@ -94,7 +94,8 @@ def test_the_fused_gradients_are_those_in_double_precision(seed, shape, link, ed
         ((end.logits + end.probs) * pull.to(kind)).sum().backward()
         found.append([part.grad.double() for part in (given, prior.log_weight, heat)])
     for single, double in zip(*found, strict=True):
-        torch.testing.assert_close(single, double, rtol=2e-4, atol=2e-5 * float(double.abs().max()))
+        loose = 2e-5 * float(double.abs().max()) + 1e-7 * pull.numel()  # numbers sum over pixels
+        torch.testing.assert_close(single, double, rtol=2e-4, atol=loose)
 
 
 def test_a_learnt_sigma_gets_the_gradient_of_double_precision():
