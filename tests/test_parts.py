@@ -109,6 +109,17 @@ def test_progress_counts_the_parts_and_stops_between_them():
     assert len(told) == 8
 
 
+def test_a_part_is_left_between_its_sweeps():
+    asked = []
+    plan = planned([ThresholdDynamics()], "softmax", Scene(spacing=(1.0, 1.0)), 4, side=40)
+    steps = Steps(
+        1, lambda *numbers: asked.append(None), lambda: asked.append(True) or len(asked) > 2
+    )
+    with pytest.raises(Cancelled):
+        plan.solve(blobs(3, (30, 30), seed=5), steps)
+    assert asked == [True] * 3  # before the part and after two of its sweeps
+
+
 def test_rivals_whose_hulls_touch_are_refused_above_a_size(monkeypatch):
     monkeypatch.setattr(parts, "CUT", 100)
     logits = blobs(3, (100, 90), seed=4)

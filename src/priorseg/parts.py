@@ -26,7 +26,7 @@ from .priors.convex import Convex, hulls_beside
 from .priors.nested import Nested
 from .priors.threshold_dynamics import ThresholdDynamics
 from .scene import Scene
-from .solver import solve
+from .solver import iterate, solve
 from .tiles import Cancelled, Progress, Stop, cells
 
 BAND = 256  # rows that are decoded at once
@@ -121,17 +121,22 @@ class Parts:
             steps.check()
             tall, top = _widened(rows, self.margin, shape[0])
             wide, left = _widened(columns, self.margin, shape[1])
-            solved = solve(
-                logits[..., tall, wide].contiguous(),
-                self.priors,
-                self.scene,
-                sweeps=self.sweeps,
-                temperature=self.temperature,
-                link=self.link,
-            ).logits
+            solved = self._one(logits[..., tall, wide].contiguous(), steps)
             found[..., rows, columns] = solved[..., top, left]
             steps.take()
         return found
+
+    def _one(self, logits: Tensor, steps: Steps) -> Tensor:
+        """Solve one part; may stop between its sweeps."""
+        given = (logits, self.priors, self.scene)
+        numbers = {"temperature": self.temperature, "link": self.link}
+        if self.sweeps == 0 or not self.priors:
+            return solve(*given, sweeps=0, **numbers).logits  # type: ignore[arg-type]
+        for solution in iterate(*given, **numbers):  # type: ignore[arg-type]
+            if solution.sweeps == self.sweeps:
+                break
+            steps.check()
+        return solution.logits
 
     def decode(self, solved: Tensor, steps: Steps) -> Decoded:
         """Make the label map, as `Solution.decode` does; its type is uint8.
