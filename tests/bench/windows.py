@@ -6,6 +6,7 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QPointF, Qt, QTimer
@@ -87,12 +88,14 @@ class Window:
             until(lambda: desk.classes is not None and not desk.worker.busy)
         layer = self.viewer.add_image(image, name=name, rgb=image.ndim == 3)
         desk.images.choose(layer)
-        for old in before:
-            if old in self.viewer.layers:
-                self.viewer.layers.remove(old)
         desk.region.on_mode("whole")
         desk.run()
         self.calm()
+        rest(0.1)  # software OpenGL fails where layers go and come in one paint
+        for old in before:
+            if old in self.viewer.layers:
+                self.viewer.layers.remove(old)
+        rest(0.1)
         return layer
 
     def calm(self):
@@ -115,6 +118,15 @@ class Window:
 def machine():
     """Say on what this was measured."""
     return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+
+
+def core_seconds():
+    """Give the seconds that our threads have had a core, and have waited for one (Linux)."""
+    had = waited = 0.0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        numbers = path.read_text().split()
+        had, waited = had + int(numbers[0]) / 1e9, waited + int(numbers[1]) / 1e9
+    return np.array((had, waited))
 
 
 @dataclass

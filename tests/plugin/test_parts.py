@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from priorseg.plugin import edits
 from priorseg.plugin.details import parse_radii
 from priorseg.plugin.model import Classes, short
-from priorseg.plugin.patch import outline
+from priorseg.plugin.patch import difference, outline
 from priorseg.session import PriorChoice, Settings
 from priorseg.spec import Range
 
@@ -99,6 +99,29 @@ def test_an_outline_is_the_pixels_that_touch_another_label() -> None:
     assert (outline(labels) == expected).all()
     labels[:] = 1
     assert not outline(labels).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (6, 1), (9, 13)])
+def test_an_outline_is_what_shifted_copies_say(shape) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, shape).astype(np.uint8)
+    wide = np.pad(labels, 1, mode="edge")
+    beside = (wide[:-2, 1:-1], wide[2:, 1:-1], wide[1:-1, :-2], wide[1:-1, 2:])
+    touches = np.any([labels != other for other in beside], axis=0)
+    assert (outline(labels) == labels * touches).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 16)), max_size=5))
+def test_the_difference_is_the_smallest_box(places: list[tuple[int, int]]) -> None:
+    old = np.random.default_rng(1).integers(0, 9, (11, 17)).astype(np.uint8)
+    new = old.copy()
+    for place in places:
+        new[place] = 200
+    if not places:
+        assert difference(old, new) is None
+        return
+    y, x = np.array(places).T
+    wanted = (slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1))
+    assert difference(old, new) == wanted
 
 
 def test_objects_count_what_lies_inside_them() -> None:

@@ -1,6 +1,5 @@
 """What the panel does: from the controls and the viewer to the session, and back."""
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +39,14 @@ class Controller:
         self.panel = panel
         self.session = LiveSession()
         self.worker = LiveWorker(self.session, panel)
-        self.turns = Turns(panel)
+        self.turns = Turns(panel, self.worker)
         self.canvas = Canvas(viewer)
         self.region = RegionChoice(self)
         self.classes: Classes | None = None
         self.plain: Frame | None = None
         self._asked: Settings | None = None
         self._name, self.stage = "", "idle"
-        self._wants_run = self.dragging = False
+        self._wants_run = self.dragging = False  # dragging: a control is held
         self.frames = FrameFlow(self)
         self.escape = bind(panel, "Escape", self.cancel)
         self.refresh_escape()
@@ -74,8 +73,7 @@ class Controller:
         """Stop the worker and let go of the viewer; say whether the thread has ended."""
         self.canvas.close()
         self.frames.quiet = True
-        with suppress(RuntimeError):  # Qt has deleted it with the panel
-            self.turns.take(False)
+        self.turns.close()
         return self.worker.stop(timeout)
 
     @property
@@ -210,6 +208,7 @@ class Controller:
         """Solve the settings again, unless they contradict themselves."""
         priors = self.panel.priors
         self.dragging = dragging
+        self.turns.take(self.stage != "idle" or dragging)
         self.panel.live.set_converged(not self.settings.replay)
         if self.plain is None or self.classes is None:
             if self.shown is not None and not self.worker.busy:
@@ -269,10 +268,10 @@ class Controller:
     def on_state(self, state: str) -> None:
         """Say what the worker does."""
         self.stage = state
-        self.turns.take(state != "idle")
+        self.turns.take(state != "idle" or self.dragging)
         self.refresh_escape()
-        if self.dragging and state in ("solving", "idle"):
-            return  # the frames say enough
+        if self.dragging and state in ("solving", "idle"):  # the frames say enough
+            return
         status = self.panel.status
         if state == "idle":
             if status.level == BUSY:

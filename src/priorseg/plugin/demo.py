@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from time import monotonic, sleep
 
 import napari
@@ -43,6 +45,7 @@ def run(
     """
     if sample not in SAMPLES:
         raise ValueError(f"There is no sample {sample!r}. Use one of {', '.join(SAMPLES)}.")
+    fetch_ahead()
     viewer = napari.Viewer(show=True)
     window = viewer.window
     panel = SegmentationPanel(viewer)
@@ -59,6 +62,11 @@ def run(
         if not show:
             panel.desk.close(timeout=10)
             viewer.close()
+
+
+def fetch_ahead() -> None:
+    """Begin to load torch beside the window, which takes as long to open."""
+    Thread(target=import_module, args=("torch",), name="priorseg-torch", daemon=True).start()
 
 
 def _unattended(

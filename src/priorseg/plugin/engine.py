@@ -12,7 +12,7 @@ from ..session import NoLogits, Session, Settings
 from .cores import at_most, fair_share
 
 PATIENCE_S = 5.0  # at interpreter exit, for the sweep that is running
-SEEN_S = 0.2  # a sketch that is not shown by then will not be waited for
+SEEN_S = 0.15  # a sketch that is not shown by then will not be waited for
 EVERY_S = 0.02  # between two sketches of one solve, at least
 
 
@@ -61,7 +61,7 @@ class Engine:
         self._changed = threading.Condition()
         self.stopping = False
         self._cancels = 0
-        self._unseen = False  # whether a sketch is on its way to the window
+        self._paced = self._unseen = False  # a sketch is on its way to the window
         self._state = "idle"
         self._thread: threading.Thread | None = None
 
@@ -75,6 +75,12 @@ class Engine:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="priorseg", daemon=True)
                 self._thread.start()
+            self._changed.notify()
+
+    def pace(self, on: bool) -> None:
+        """Wait with a sketch until the last one was seen, or not."""
+        with self._changed:
+            self._paced, self._unseen = on, False
             self._changed.notify()
 
     def seen(self) -> None:
@@ -209,7 +215,7 @@ class Engine:
             for frame in self.session.frames(
                 settings, cancelled=outdated, preview=preview, every=EVERY_S
             ):
-                self._unseen = not frame.final
+                self._unseen = self._paced and not frame.final
                 self._post("frame", frame, epoch=epoch)
         if frame is not None and not outdated():
             self._post("finished", frame, epoch=epoch)

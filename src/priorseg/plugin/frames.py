@@ -111,5 +111,6 @@ class FrameFlow:
         self.shown = frame
         if self.canvas.results is not None:
             self.canvas.results.show(frame)
+            self.desk.turns.hurry()
         self.tell()
         self.desk.refresh_escape()

@@ -96,6 +96,14 @@ class LiveWorker(QObject):
         """
         self._engine.wish(model=model)
 
+    def pace(self, on: bool) -> None:
+        """Begin no sketch before the last one was `seen`, from now on; or as fast as can be."""
+        self._engine.pace(on)
+
+    def seen(self) -> None:
+        """Tell that the last sketch is on screen."""
+        self._engine.seen()
+
     def cancel(self) -> None:
         """Stop what runs, within one sweep or tile, and forget what waits."""
         self._engine.cancel()
@@ -128,7 +136,6 @@ class LiveWorker(QObject):
         held, self._held = self._held, []
         for event in held:
             self._emit(event)
-        self._engine.seen()
 
     def _emit(self, event: Event) -> None:
         epoch, kind, args = event
