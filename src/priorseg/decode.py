@@ -4,15 +4,16 @@ Precedence where not all can hold: nested, convex, star, volume. What gives way 
 certificate, which is always measured on the final label map.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .kernels.picture import picture
+from .kernels.picture import label_probs, likeliest_labels
 from .links import Link, Ordered, Softmax, likeliest
 from .prior import Certificate, Prior
 from .priors.convex import Convex
@@ -33,12 +34,23 @@ class Decoded:
     ----------
     labels : (B, *S) int64
     certificates : mapping     prior name -> `Certificate`, measured on `labels`
-    probs : (B, labels, *S)    probability of each label, before the label map was made
+    soft : call                makes `probs`
+
+    Attributes
+    ----------
+    probs : (B, labels, *S)    probability of each label, before the label map was made; computed
+                               when first asked for
     """
 
     labels: Tensor
     certificates: Mapping[str, Certificate]
-    probs: Tensor
+    soft: Callable[[], Tensor] = field(repr=False, compare=False)
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """Give the probability of each label, (B, labels, *S)."""
+        with torch.no_grad():
+            return self.soft()
 
 
 class _Decoding:
@@ -156,16 +168,16 @@ def _is_fixed(extent: tuple[int, ...], groups: Sequence[Group]) -> bool:
     return min(inside, default=0) >= 0 or min(outside, default=0) >= 0
 
 
-def _picture(logits: Tensor, link: Link) -> tuple[Tensor, Tensor]:
-    """Give the likeliest labels, uint8 where that suffices, and the probability of each."""
+def _picture(logits: Tensor, link: Link) -> tuple[Tensor, Callable[[], Tensor]]:
+    """Give the likeliest labels, uint8 where that suffices, and how to get probabilities."""
     count = link.label_count(logits.shape[1])
     known = type(link) in (Softmax, Ordered)
     if logits.device.type == "cpu" and logits.dtype == torch.float32 and known and count <= 256:
         order = link.nesting(logits.shape[1]) if isinstance(link, Ordered) else None
-        return picture(logits, order)
+        return likeliest_labels(logits, order), lambda: label_probs(logits, order)
     scores = link.class_logits(logits.double())
     labels = scores.argmax(1) if count > 256 else likeliest(scores)
-    return labels, torch.softmax(scores, 1).to(logits.dtype)
+    return labels, lambda: torch.softmax(link.class_logits(logits.double()), 1).to(logits.dtype)
 
 
 def decode(
@@ -185,7 +197,7 @@ def decode(
     """
     with torch.no_grad():
         logits = logits.detach()
-        labels, probs = _picture(logits, link)
+        labels, soft = _picture(logits, link)
         if any(isinstance(prior, HARD) for prior in priors.values()):
             ranked, labels = logits.cpu(), labels.cpu()  # geometry works there
             found = []
@@ -199,4 +211,4 @@ def decode(
             name: prior.violation(labels if isinstance(prior, HARD) else wide, preps[name])
             for name, prior in priors.items()
         }
-        return Decoded(wide, certificates, probs)
+        return Decoded(wide, certificates, soft)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .blocks import named
+from .intake import named
 from .decode import Decoded
 from .geometry import hull_closure, largest_component
 from .links import Link, Ordered, likeliest
@@ -165,7 +165,7 @@ class Parts:
         certificates = {name: p.violation(given, preps[name]) for name, p in priors.items()}
         probs = self._probs(solved, bands)
         steps.take()
-        return Decoded(given, certificates, probs)
+        return Decoded(given, certificates, lambda: probs)
 
     def _whole_scene(self, channels: int) -> Scene:
         """Say which labels make up each object, as a solve of the whole image does."""

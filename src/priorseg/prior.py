@@ -47,6 +47,7 @@ class Prior(nn.Module):
     reads: ClassVar[tuple[str, ...]] = ()  # fields of the scene the dual depends on
     convex: ClassVar[bool] = True  # whether the minimiser is unique
     has_field: ClassVar[bool] = True  # False: it only projects
+    certified: ClassVar[bool] = False  # whether its gap alone bounds the distance to the minimiser
     linearised: ClassVar[bool] = False  # whether u only says where its energy is linearised
 
     def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> Any:

@@ -41,7 +41,7 @@ def _nested(
 ) -> None:
     """Label rows of (K, Y, X), where channel j - 1 is label j and everything inside it.
 
-    Writes the score of every label less the largest.
+    Writes the score of every label less the largest, unless `shifted` is empty.
     """
     channels, width = logits.shape[0], logits.shape[2]
     scores, best = np.zeros((channels + 1, width)), np.empty(width)
@@ -63,7 +63,7 @@ def _nested(
                 better = target[x] > best[x]
                 found[x] = number if better else found[x]
                 best[x] = target[x] if better else best[x]
-        for label in range(channels + 1):
+        for label in range(channels + 1 if shifted.size else 0):
             target, shown = scores[label], shifted[label, y]
             for x in range(width):
                 shown[x] = target[x] - best[x]
@@ -72,8 +72,8 @@ def _nested(
             final[x] = found[x]
 
 
-def picture(logits: Tensor, order: Sequence[int] | None) -> tuple[Tensor, Tensor]:
-    """Give the first of the likeliest labels, and the probability of every label.
+def likeliest_labels(logits: Tensor, order: Sequence[int] | None) -> Tensor:
+    """Give the first of the likeliest labels, (B, *S) uint8.
 
     Parameters
     ----------
@@ -82,18 +82,30 @@ def picture(logits: Tensor, order: Sequence[int] | None) -> tuple[Tensor, Tensor
 
     Returns
     -------
-    labels : (B, *S) uint8   decided in float64 where logits are added
-    probs : (B, labels, *S) float32
+    (B, *S) uint8   decided in float64 where logits are added
     """
+    return _pictured(logits, order, scored=False)[0]
+
+
+def label_probs(logits: Tensor, order: Sequence[int] | None) -> Tensor:
+    """Give the probability of every label, (B, labels, *S) float32; see `likeliest_labels`."""
+    scores = logits if order is None else _pictured(logits, order, scored=True)[1]
+    return torch.softmax(scores.detach(), 1)
+
+
+def _pictured(
+    logits: Tensor, order: Sequence[int] | None, *, scored: bool
+) -> tuple[Tensor, Tensor]:
+    """Give the labels and, if `scored`, scores whose softmax are the probabilities."""
     logits = logits.detach().contiguous()
     batch, channels, *size = logits.shape
     labels = torch.empty((batch, *size), dtype=torch.uint8)
-    shifted = logits if order is None else logits.new_empty((batch, channels + 1, *size))
+    scores = logits.new_empty((batch, channels + 1 if scored else 0, *size))
     nesting = np.array(order or (), np.int64)
-    for source, label, scores in zip(logits, labels, shifted, strict=True):
+    for source, label, shown in zip(logits, labels, scores, strict=True):
         planes = source.view(channels, -1, size[-1]).numpy()
         found = label.view(-1, size[-1]).numpy()
-        target = scores.view(len(scores), -1, size[-1]).numpy()
+        target = shown.view(len(shown), planes.shape[1], size[-1]).numpy()
 
         def strip(
             low: int,
@@ -108,4 +120,4 @@ def picture(logits: Tensor, order: Sequence[int] | None) -> tuple[Tensor, Tensor
                 _nested(planes, nesting, low, high, found, target)
 
         over_rows(strip, planes.shape[1], planes.size)
-    return labels, torch.softmax(shifted, 1)
+    return labels, scores

@@ -72,6 +72,7 @@ class Convex(Prior):
     name = "convex"
     stage = 4
     convex = False
+    has_field = False
 
     def __init__(
         self,

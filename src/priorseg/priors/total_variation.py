@@ -60,6 +60,7 @@ class TotalVariation(Prior):
 
     name = "total_variation"
     stage = 0
+    certified = True
 
     def __init__(
         self,

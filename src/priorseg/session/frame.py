@@ -1,7 +1,8 @@
 """What a solve shows: one immutable picture of its state."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..prior import Certificate
 
 Region = tuple[slice, slice]
+FEW = 16  # labels that are counted one by one
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Frame:
     Parameters
     ----------
     labels : (Y, X) uint8          the full image; 0 outside the region
-    probs : (labels, y, x) float32 probability of each label in the region
+    soft : call                    makes `probs`
     region : two slices            rows and columns of the image that were solved
     certificates : mapping         prior name -> `Certificate`, measured on `labels`;
                                    empty unless final
@@ -34,10 +36,15 @@ class Frame:
     settings : Settings            what was solved
     counts : mapping               label -> pixels in `labels`
     messages : tuple of str        what a person should know, one sentence each
+
+    Attributes
+    ----------
+    probs : (labels, y, x) float32   probability of each label in the region, made when first
+                                     asked for: pictures of a moving slider rarely show them
     """
 
     labels: NDArray[np.uint8]
-    probs: NDArray[np.float32]
+    soft: Callable[[], NDArray[np.float32]] = field(repr=False, compare=False)
     region: Region
     certificates: Mapping[str, "Certificate"]
     residual: float
@@ -47,6 +54,17 @@ class Frame:
     settings: Settings
     counts: Mapping[int, int]
     messages: tuple[str, ...] = ()
+
+    @cached_property
+    def probs(self) -> NDArray[np.float32]:
+        """Give the probability of each label in the region, (labels, y, x)."""
+        return self.soft()
+
+    @property
+    def size(self) -> int:
+        """Count the pixels of the region."""
+        rows, columns = self.region
+        return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
 
 def on_canvas(
@@ -69,6 +87,10 @@ def count_labels(labels: NDArray[np.uint8], total: int, kinds: int) -> dict[int,
     total : int       pixels of the full image
     kinds : int       number of labels
     """
-    counts = np.bincount(labels.ravel(), minlength=kinds)
-    counts[0] += total - labels.size
-    return {label: int(count) for label, count in enumerate(counts)}
+    if kinds > FEW:
+        found = np.bincount(labels.ravel(), minlength=kinds).tolist()
+    else:  # comparing bytes is far faster than sorting them into bins
+        found = [0, *(int(np.count_nonzero(labels == label)) for label in range(1, kinds))]
+        found[0] = labels.size - sum(found)
+    found[0] += total - labels.size
+    return dict(enumerate(found))

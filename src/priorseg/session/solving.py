@@ -11,16 +11,18 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ..kernels.enlarge import enlarged_labels
 from ..links import SOFTMAX, Link, as_link, likeliest
-from ..prior import Certificate, Prior
+from ..prior import Certificate, Prior, single_images
 from ..scene import Scene
-from ..solver import Solution, iterate, solve
+from ..solver import INERTIA, Solution, iterate, met, solve
 from .frame import Frame, count_labels, on_canvas
 from .problem import Problem, active_priors, coarsen, enlarge, make_scene
 from .settings import Settings
 
 Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
+Probs = Callable[[], NDArray[np.float32]]
 
 
 def given_logits(
@@ -114,27 +116,42 @@ class _Task:
             return iter(
                 [solve(self.small.logits, self.priors, self.scene, sweeps=0, **self.arguments)]
             )
-        return iterate(self.small.logits, self.priors, self.scene, warm=warm, **self.arguments)
-
-    def ended(self, solution: Solution, residual: float, *, to_the_end: bool) -> bool:
-        """Say whether the solve may stop after this sweep; see `priorseg.solve`."""
-        if not self.priors or solution.sweeps >= self.settings.sweeps:
-            return True
-        tol = self.settings.tol
-        return not to_the_end and tol > 0 and residual <= tol and float(solution.gap[0]) <= tol
-
-    def sketch(self, solution: Solution) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Give the likeliest labels (y, x) and the probabilities (labels, y, x), not hardened."""
-        logits = enlarge(
-            solution.link.class_logits(solution.logits), self.stride, self.problem.size
+        return iterate(
+            self.small.logits,
+            self.priors,
+            self.scene,
+            warm=warm,
+            inertia=0.0 if self.settings.replay else INERTIA,
+            reuse=True,
+            **self.arguments,
         )
-        whole = logits is solution.logits
-        probs = solution.probs if whole else SOFTMAX.probs(logits)
-        return _arrays(likeliest(logits), probs)
+
+    def ended(self, solution: Solution) -> bool:
+        """Say whether the solve may stop after this sweep; see `priorseg.solve`."""
+        settings = self.settings
+        if not self.priors or solution.sweeps >= settings.sweeps:
+            return True
+        return not settings.replay and settings.tol > 0 and bool(met(solution, settings.tol)[0])
+
+    def sketch(self, solution: Solution) -> tuple[NDArray[np.uint8], Probs]:
+        """Give the likeliest labels (y, x) and how to get their probabilities, not hardened."""
+        scores = solution.link.class_logits(solution.logits.detach())
+        if self.stride > 1 and single_images(scores):
+            labels = enlarged_labels(scores[0], self.stride, self.problem.size)[None]
+        else:
+            labels = likeliest(enlarge(scores, self.stride, self.problem.size))
+        scores = scores.clone() if scores is solution.logits else scores  # the next sweep's memory
+        size, stride = self.problem.size, self.stride
+
+        def probs() -> NDArray[np.float32]:
+            with torch.no_grad():
+                return _plane(SOFTMAX.probs(enlarge(scores, stride, size)))
+
+        return _bytes(labels), probs
 
     def picture(
         self,
-        arrays: tuple[NDArray[np.uint8], NDArray[np.float32]],
+        arrays: tuple[NDArray[np.uint8], Probs],
         solution: Solution,
         seconds: float,
         certificates: dict[str, Certificate] | None = None,
@@ -157,11 +174,12 @@ class _Task:
         )
 
 
-def _arrays(labels: Tensor, probs: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    return (
-        labels[0].to(torch.uint8).cpu().numpy(),
-        probs[0].detach().to(torch.float32).cpu().numpy(),
-    )
+def _bytes(labels: Tensor) -> NDArray[np.uint8]:
+    return np.asarray(labels[0].to(torch.uint8).cpu().numpy())
+
+
+def _plane(probs: Tensor) -> NDArray[np.float32]:
+    return np.asarray(probs[0].detach().to(torch.float32).cpu().numpy())
 
 
 def decoded_frame(task: _Task, solution: Solution, begin: float, open_end: bool) -> Frame:
@@ -175,7 +193,7 @@ def decoded_frame(task: _Task, solution: Solution, begin: float, open_end: bool)
             f"Not converged: probabilities still changed by {residual:.2g} after "
             f"{solution.sweeps} sweeps. Allow more sweeps.",
         )
-    arrays = _arrays(decoded.labels, decoded.probs)
+    arrays = _bytes(decoded.labels), lambda: _plane(decoded.probs)
     return task.picture(arrays, solution, seconds, dict(decoded.certificates), messages)
 
 
@@ -207,7 +225,7 @@ def frames(
     problem : Problem
     settings : Settings
     stride : int      solve on blocks of that many pixels along each axis; 1 = exactly
-    preview : bool    go on from the last solution in any case, and end without a final frame
+    preview : bool    end without a final frame
     warm : mapping    stride -> last solution; read and written
     due : asked after each sweep whether a frame is wanted
     cancelled : asked after each sweep
@@ -225,14 +243,14 @@ def _frames(
     due: Callable[[], bool],
     cancelled: Cancelled,
 ) -> Iterator[Frame]:
-    replay = task.settings.replay and not preview
+    replay = task.settings.replay
     quiet = task.settings.sweeps / 2 if replay and warm else 0  # no flash of a half-solved state
     states = task.solutions(None if replay else _usable(warm.get(task.stride), task.small.logits))
     while True:
         with torch.no_grad():  # closed before each yield: the mode belongs to the thread
             solution = next(states)
-        residual = _finite(solution, warm)
-        ended = task.ended(solution, residual, to_the_end=replay)
+            _check_finite(solution, warm)
+            ended = task.ended(solution)
         if task.priors and (ended or not replay):
             warm[task.stride] = solution
         if ended:
@@ -241,7 +259,7 @@ def _frames(
             yield task.picture(task.sketch(solution), solution, perf_counter() - begin)
         if cancelled():
             return
-    if cancelled():
+    if cancelled() and not (preview and replay):
         return
     if preview:
         yield task.picture(task.sketch(solution), solution, perf_counter() - begin)
@@ -249,15 +267,13 @@ def _frames(
         yield decoded_frame(task, solution, begin, open_end=not replay)
 
 
-def _finite(solution: Solution, warm: MutableMapping[int, Solution]) -> float:
-    residual = float(solution.residual[0])
-    if not math.isfinite(residual):
+def _check_finite(solution: Solution, warm: MutableMapping[int, Solution]) -> None:
+    if not math.isfinite(float(solution.residual[0])):
         warm.clear()
         raise ValueError(
             "The probabilities left the range of numbers. Raise the temperature or lower the "
             "weights."
         )
-    return residual
 
 
 def _usable(warm: Solution | None, logits: Tensor) -> Solution | None:
