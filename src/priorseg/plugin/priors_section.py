@@ -219,8 +219,11 @@ class PriorsSection(QWidget):
         soft = hard = None
         pixels = 1
         if frame is not None:
-            soft, hard = self.classes.volumes(frame, label)
-            pixels = int(frame.probs[0].size)
+            rows, columns = frame.region
+            pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
+            hard = self.classes.counts(frame.counts)[label]
+            if frame.final and label in settings.volumes:  # nobody reads it off a sketch
+                soft, hard = self.classes.volumes(frame, label)
         self.details.show_volume(
             settings.volumes.get(label), self._network.get(label, 0), pixels, soft, hard
         )

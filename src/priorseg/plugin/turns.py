@@ -41,6 +41,9 @@ class Turns(QObject):
         self._late = QTimer(self)
         self._late.setSingleShot(True)
         self._late.timeout.connect(self._compose)
+        self._told = QTimer(self)  # after what the mouse did meanwhile: the next sketch is of that
+        self._told.setSingleShot(True)
+        self._told.timeout.connect(worker.seen)
 
     def take(self, on: bool) -> None:
         """Start or stop; called again it does nothing."""
@@ -93,7 +96,7 @@ class Turns(QObject):
         QCoreApplication.sendEvent(handle, QExposeEvent(QRegion(0, 0, 1, 1)))
         self._composed_at = monotonic()
         if fresh:
-            self._worker.seen()
+            self._told.start(0)
         return True
 
 
