@@ -10,7 +10,7 @@ from .kernels import volume_pass
 from .kernels.iterates import largest_change, pushed_on
 from .kernels.room import Room
 from .links import Link, as_link
-from .prior import Dual, Prior, single_images
+from .prior import Dual, Prior, is_nothing, single_images
 from .scene import Scene
 from .solution import Solution
 
@@ -32,6 +32,7 @@ class Blocks:
         self.preps = {
             name: prior.prepare(self.scene, logits, link=link) for name, prior in priors.items()
         }
+        self.tracked = torch.is_grad_enabled() and self._takes_gradients()
         kept = warm_duals(warm, priors, self.scene, logits)
         warm = warm if priors else None
         if warm is None:
@@ -47,12 +48,8 @@ class Blocks:
         )
         self.fields: dict[str, Tensor] = {}
         self.room: Room | None = None  # set where no earlier state is needed
-        self.moving = (
-            [  # a prior without a field leaves u as the block before it made it
-                name for name, prior in priors.items() if prior.has_field or len(priors) == 1
-            ]
-            or list(priors)[:1]
-        )
+        self.moving = [name for name, prior in priors.items() if prior.moves(self.preps[name])]
+        self.moving = self.moving or list(priors)[:1]  # a sweep begins with the network's u
         self.point: Tensor | None = None  # where the next sweep begins; None = at u
         if len(priors) > 1:  # a single prior replaces its own field at once
             self.remember()
@@ -66,12 +63,9 @@ class Blocks:
         scaled = self.logits / self.temperature
         return scaled, self.link.probs(scaled)
 
-    @property
-    def tracked(self) -> bool:
-        """Say whether gradients are wanted."""
+    def _takes_gradients(self) -> bool:
         numbers = (value for prior in self.priors.values() for value in prior.parameters())
-        given = (self.logits, self.temperature, *numbers)
-        return torch.is_grad_enabled() and any(value.requires_grad for value in given)
+        return any(value.requires_grad for value in (self.logits, self.temperature, *numbers))
 
     def reuse(self) -> None:
         """Let later sweeps overwrite the results of earlier ones, where that can be done."""
@@ -98,19 +92,60 @@ class Blocks:
                 height = self._minus(height, value, 1.0, f"height.{name}")
         return height
 
+    def _height_on(self, name: str) -> Tensor:
+        """Give `height` from the scaled logits, which hold the fields of all priors."""
+        own = self.fields.get(name)
+        if own is not None:
+            return self._minus(own, self.scaled, -self.temperature, f"height.{name}")
+        return self.scaled * self.temperature
+
     def _minus(self, one: Tensor, two: Tensor, factor: float | Tensor, name: str) -> Tensor:
         """Give one − factor * two, in the room if there is one."""
         if self.room is None:
             return one - two if isinstance(factor, float) else one - factor * two
-        out = torch.from_numpy(self.room.take(name, tuple(one.shape)))
+        out = torch.from_numpy(self.room.take(name, tuple(two.shape)))
         return torch.sub(one, two, alpha=float(factor), out=out)
 
     def sweep(self) -> None:
         """Let every prior do its block once, in order, then project."""
         u, self.point = self.point, None
         for name in self.moving:
-            self._block(name, self.u if u is None else u)
+            first = name == self.moving[0]
+            height = self.height(name) if first or self.tracked else self._height_on(name)
+            self._block(name, self.u if u is None else u, height)
             u = None
+        if self.room is None or not self._project_in_place():
+            self._project()
+
+    def _block(self, name: str, u: Tensor, height: Tensor) -> None:
+        prior, prep = self.priors[name], self.preps[name]
+        room = None if self.room is None else self.room.part(name)
+        fused = prior.fused(u, self.duals[name], prep, self.temperature, height, room)
+        if fused is None:
+            self.duals[name] = prior.step(
+                u, self.duals[name], prep, self.temperature, height=height
+            )
+            field = prior.field(u, self.duals[name], prep)
+            self.scaled = (height - field) / self.temperature
+            self.u = self.link.probs(self.scaled)
+            self._hold(name, field)
+            return
+        self.duals[name], self.scaled, self.u = fused
+        if len(self.moving) == 1:
+            return  # nobody else asks for the field
+        if not prior.linearised:
+            self._hold(name, prior.field(self.u, self.duals[name], prep))
+        elif self.tracked or name != self.moving[0]:  # of u before
+            at = f"field.{name}"
+            self._hold(name, self._minus(height, self.scaled, self.temperature, at))
+
+    def _hold(self, name: str, field: Tensor) -> None:
+        if is_nothing(field):
+            self.fields.pop(name, None)
+        else:
+            self.fields[name] = field
+
+    def _project(self) -> None:
         projected = self.u
         for name, prior in self.priors.items():
             projected = prior.project(projected, self.preps[name])
@@ -122,25 +157,13 @@ class Blocks:
             )
             self.u = projected
 
-    def _block(self, name: str, u: Tensor) -> None:
-        prior, prep, height = self.priors[name], self.preps[name], self.height(name)
-        fused = prior.fused(u, self.duals[name], prep, self.temperature, height, self.room)
-        if fused is None:
-            self.duals[name] = prior.step(
-                u, self.duals[name], prep, self.temperature, height=height
-            )
-            self.fields[name] = prior.field(u, self.duals[name], prep)
-            self.scaled = (height - self.fields[name]) / self.temperature
-            self.u = self.link.probs(self.scaled)
-            return
-        self.duals[name], self.scaled, self.u = fused
-        if len(self.moving) == 1:
-            return  # nobody else asks for the field
-        if prior.linearised:  # its field at u before
-            at = f"field.{name}"
-            self.fields[name] = self._minus(height, self.scaled, self.temperature, at)
-        else:
-            self.fields[name] = prior.field(self.u, self.duals[name], prep)
+    def _project_in_place(self) -> bool:
+        """Project without copies; say whether every prior that projects could."""
+        for name, prior in self.priors.items():
+            projects = type(prior).project is not Prior.project
+            if projects and not prior.project_in_place(self.u, self.scaled, self.preps[name]):
+                return False
+        return True
 
     def push_on(self, point: Tensor, before: Tensor, inertia: float) -> Tensor:
         """Choose where the next sweep begins; give what this one changed, (B,).

@@ -46,7 +46,6 @@ class Prior(nn.Module):
     stage: ClassVar[int] = 0  # order of the blocks in a sweep and of the hardening
     reads: ClassVar[tuple[str, ...]] = ()  # fields of the scene the dual depends on
     convex: ClassVar[bool] = True  # whether the minimiser is unique
-    has_field: ClassVar[bool] = True  # False: it only projects
     certified: ClassVar[bool] = False  # whether its gap alone bounds the distance to the minimiser
     linearised: ClassVar[bool] = False  # whether u only says where its energy is linearised
 
@@ -64,6 +63,10 @@ class Prior(nn.Module):
         ValueError  if the scene lacks what the prior needs, or cannot be satisfied.
         """
         raise NotImplementedError
+
+    def moves(self, prep: Any) -> bool:
+        """Say whether it has a field at all, or only projects."""
+        return True
 
     def start(self, u: Tensor, prep: Any) -> Dual:
         """Give the dual of a cold start."""
@@ -128,6 +131,15 @@ class Prior(nn.Module):
         """Move u towards the prior's set, (B, K, *S); most priors leave it unchanged."""
         return u
 
+    def project_in_place(self, u: Tensor, scaled: Tensor, prep: Any) -> bool:
+        """Do `project` by writing to u and to the scaled logits, where no gradient is wanted.
+
+        Returns
+        -------
+        whether it was done; False = use `project`
+        """
+        return False
+
     def harden(self, labels: Tensor, probs: Tensor, prep: Any) -> Tensor:
         """Give a label map that satisfies the prior exactly.
 
@@ -149,6 +161,16 @@ class Prior(nn.Module):
     def settings(self) -> dict[str, Any]:
         """Give the constructor arguments that rebuild this prior, as plain values."""
         raise NotImplementedError
+
+
+def nothing(like: Tensor) -> Tensor:
+    """Give zeros of a shape that take no memory; `is_nothing` knows them."""
+    return like.new_zeros(()).expand(like.shape)
+
+
+def is_nothing(field: Tensor) -> bool:
+    """Say whether a field is 0 because it came from `nothing`."""
+    return field.numel() > 1 and not any(field.stride())
 
 
 def whole_numbers(values: Any, name: str) -> tuple[int, ...]:

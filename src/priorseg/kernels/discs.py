@@ -14,38 +14,70 @@ SLACK = 1e-6  # of the disc, so that rounding never activates a pixel
 
 
 @compiled
-def _whole_prefixes(image: np.ndarray, unit: float, margin: int, out: np.ndarray) -> None:
-    """Sum the rows of (Y, X) in whole units, rounded; int32 may wrap, differences do not."""
-    height, width = image.shape
-    for y in range(height):
-        total = 0
+def _look(
+    image: np.ndarray,
+    unit: float,
+    margin: int,
+    low: int,
+    high: int,
+    prefix: np.ndarray,
+    solid: np.ndarray,
+) -> None:
+    """Sum rows of (Y, X) in whole units, rounded, and find where they have values > 1/2.
+
+    prefix: int32 may wrap, differences do not; solid (3, Y): first and last column and number.
+    """
+    width = image.shape[1]
+    for y in range(low, high):
+        total, first, last, count = 0, width, -1, 0
         for x in range(margin + 1):
-            out[y, x] = 0
+            prefix[y, x] = 0
         for x in range(width):
-            total += int(image[y, x] * unit + 0.5)
-            out[y, margin + 1 + x] = total
+            value = image[y, x]
+            total += int(value * unit + 0.5)
+            prefix[y, margin + 1 + x] = total
+            if value > 0.5:
+                first = min(first, x)
+                last = x
+                count += 1
         for x in range(margin + 1 + width, width + 2 * margin + 1):
-            out[y, x] = total
+            prefix[y, x] = total
+        solid[0, y], solid[1, y], solid[2, y] = first, last, count
 
 
 @compiled
-def _solid_columns(image: np.ndarray, first: np.ndarray, last: np.ndarray) -> None:
-    """Find the first and the last column of every row with a value > 1/2."""
+def _sort_out_run(
+    image: np.ndarray,
+    prefix: np.ndarray,
+    y: int,
+    begin: int,
+    end: int,
+    radius: int,
+    halves: np.ndarray,
+    bounds: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Mark pixels begin..end of row y: 1 = surely active, 2 = the rounded sums cannot tell."""
     height, width = image.shape
-    for y in range(height):
-        first[y], last[y] = width, -1
-        for x in range(width):
-            if image[y, x] > 0.5:
-                first[y] = min(first[y], x)
-                last[y] = x
+    margin = (prefix.shape[1] - width - 1) // 2
+    sums = np.zeros(end - begin, np.int32)
+    for row in range(max(y - radius, 0), min(y + radius + 1, height)):
+        half, at = halves[abs(row - y)], margin + begin
+        left = prefix[row, at - half : at - half + end - begin]
+        right = prefix[row, at + half + 1 : at + half + 1 + end - begin]
+        for x in range(end - begin):
+            sums[x] += right[x] - left[x]
+    values, marks = image[y, begin:end], out[y, begin:end]
+    for x in range(end - begin):
+        if values[x] <= 0.5 and sums[x] > bounds[0] and marks[x] != 1:
+            marks[x] = 1 if sums[x] > bounds[1] else 2
 
 
 @compiled
 def _sort_out(
     image: np.ndarray,
     prefix: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
+    solid: np.ndarray,
     radii: np.ndarray,
     halves: np.ndarray,
     bounds: np.ndarray,
@@ -53,35 +85,24 @@ def _sort_out(
     high: int,
     out: np.ndarray,
 ) -> None:
-    """Mark pixels of some rows: 1 = surely active, 2 = the rounded sums cannot tell.
+    """Mark pixels of some rows, see `_sort_out_run`.
 
     A disc that is filled for more than half holds a value > 1/2, so only pixels near one are
-    looked at.
+    looked at; those inside a run of such values are passed over.
     """
     height, width = image.shape
-    margin = (prefix.shape[1] - width - 1) // 2
-    sums = np.empty(width, np.int32)
     for y in range(low, high):
+        first, last, count = solid[0, y], solid[1, y], solid[2, y]
+        whole = count > 0 and last - first + 1 == count  # one run
         for k in range(len(radii)):
             radius = radii[k]
             top, bottom = max(y - radius, 0), min(y + radius + 1, height)
-            begin = max(first[top:bottom].min() - radius, 0)
-            end = min(last[top:bottom].max() + radius + 1, width)
-            if end <= begin:
-                continue
-            near = sums[: end - begin]
-            near[:] = 0
-            for row in range(top, bottom):
-                half, at = halves[k, abs(row - y)], margin + begin
-                left = prefix[row, at - half : at - half + end - begin]
-                right = prefix[row, at + half + 1 : at + half + 1 + end - begin]
-                for x in range(end - begin):
-                    near[x] += right[x] - left[x]
-            values, marks = image[y, begin:end], out[y, begin:end]
-            unsure, sure = bounds[k, 0], bounds[k, 1]
-            for x in range(end - begin):
-                if values[x] <= 0.5 and near[x] > unsure and marks[x] != 1:
-                    marks[x] = 1 if near[x] > sure else 2
+            begin = max(solid[0, top:bottom].min() - radius, 0)
+            end = min(solid[1, top:bottom].max() + radius + 1, width)
+            runs = ((begin, first), (last + 1, end)) if whole else ((begin, end), (end, end))
+            for start, stop in runs:
+                if start < stop:
+                    _sort_out_run(image, prefix, y, start, stop, radius, halves[k], bounds[k], out)
 
 
 @compiled
@@ -163,25 +184,32 @@ def active_set(u: Tensor, radii: Sequence[int]) -> Tensor:
 def _mark(image: np.ndarray, radii: Sequence[int], marks: np.ndarray) -> None:
     """Write 1 on the active pixels of (Y, X) to marks, which are 0."""
     height, width = image.shape
-    first, last = np.empty((2, height), np.int64)
-    _solid_columns(image, first, last)
-    if last.max() < 0:
-        return
     sizes, halves = np.array(radii, dtype=np.int64), _half_widths(radii)
     pixels = np.array([disc_size(radius) for radius in radii])
     needed = 0.5 * pixels * (1 + SLACK)
     unit = 2.0 ** min(20, 29 - int(pixels.max()).bit_length())
     bounds = np.stack([needed * unit - 0.5 * pixels - 2, needed * unit + 0.5 * pixels + 2], 1)
+    whole_bounds = np.floor(bounds).astype(np.int64)
     prefix = np.empty((height, width + 2 * max(radii) + 1), np.int32)
-    _whole_prefixes(image, unit, max(radii), prefix)
+    solid = np.empty((3, height), np.int64)
+
+    def look(low: int, high: int) -> None:
+        _look(image, unit, max(radii), low, high, prefix, solid)
 
     def strip(low: int, high: int) -> None:
-        tables = sizes, halves, np.floor(bounds).astype(np.int64)
-        _sort_out(image, prefix, first, last, *tables, low, high, marks)
+        _sort_out(image, prefix, solid, sizes, halves, whole_bounds, low, high, marks)
 
+    over_rows(look, height, image.size)
+    if not solid[2].any():
+        return
     over_rows(strip, height, image.size)
-    if (marks == 2).any():
-        _settle(image.astype(np.float64), sizes, needed, halves, marks)
+    unsure = np.argwhere(marks == 2)
+    if len(unsure):
+        near = tuple(
+            slice(max(int(places.min()) - max(radii), 0), int(places.max()) + max(radii) + 1)
+            for places in unsure.T
+        )
+        _settle(image[near].astype(np.float64), sizes, needed, halves, marks[near])
 
 
 def _active_by_sums(u: Tensor, radii: Sequence[int]) -> Tensor:

@@ -14,6 +14,11 @@ class Room:
 
     def __init__(self) -> None:
         self._lent: dict[str, list[NDArray[np.float32]]] = {}
+        self._parts: dict[str, Room] = {}
+
+    def part(self, name: str) -> "Room":
+        """Give a room of its own to a user who takes each name at most once a sweep."""
+        return self._parts.setdefault(name, Room())
 
     def take(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """Give an array with unknown content.

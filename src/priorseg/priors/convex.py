@@ -72,7 +72,6 @@ class Convex(Prior):
     name = "convex"
     stage = 4
     convex = False
-    has_field = False
 
     def __init__(
         self,
@@ -111,6 +110,10 @@ class Convex(Prior):
         radii = tuple(sorted({min(radius, limit) for radius in self.radii}, reverse=True))
         return _Prep(channels, extents, ordered, radii, link, link.label_count(like.shape[1]))
 
+    def moves(self, prep: _Prep) -> bool:
+        """Say no: this prior projects."""
+        return False
+
     def field(self, u: Tensor, dual: tuple[Tensor, ...], prep: _Prep) -> Tensor:
         """Give 0: this prior projects; see `Prior.field`."""
         return torch.zeros_like(u)
@@ -125,6 +128,22 @@ class Convex(Prior):
             lifted = _Lift.apply(whole, active)  # type: ignore[no-untyped-call]
             u = _share(u, whole, lifted, channels, prep.link)
         return u
+
+    def project_in_place(self, u: Tensor, scaled: Tensor, prep: _Prep) -> bool:
+        """Draw dents in, pixel by pixel; see `Prior.project_in_place`."""
+        for channels in prep.channels:
+            whole = prep.link.object_probs(u, channels)
+            b, y, x = np.nonzero(active_set(whole, prep.radii).numpy())
+            if len(b) == 0:
+                continue
+            rows = u[b, :, y, x][:, :, None, None]  # (pixels, K, 1, 1)
+            object_rows = whole[b, y, x][:, None, None]
+            lifted = object_rows.clamp_min(0.5 + MARGIN)
+            moved = _share(rows, object_rows, lifted, channels, prep.link)
+            logits = scaled[b, :, y, x][:, :, None, None]
+            target = torch.where(prep.link.moved(rows, moved), prep.link.logits(moved), logits)
+            u[b, :, y, x], scaled[b, :, y, x] = moved[:, :, 0, 0], target[:, :, 0, 0]
+        return True
 
     def _hulls(self, mask: np.ndarray, taken: np.ndarray) -> np.ndarray:
         hulls = np.asarray(hull_closure(largest_component(mask) if self.single else mask))

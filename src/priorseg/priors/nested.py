@@ -10,8 +10,20 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..geometry import lone_components
+from ..kernels import volume_pass
+from ..kernels.ordering import LANES, falls, pooled
+from ..kernels.room import Room
 from ..links import SOFTMAX, Link, Ordered
-from ..prior import Certificate, Dual, Prior, check_labels, recovered_height, whole_numbers
+from ..prior import (
+    Certificate,
+    Dual,
+    Prior,
+    check_labels,
+    compilable,
+    nothing,
+    recovered_height,
+    whole_numbers,
+)
 from ..scene import Scene
 from ..spec import register
 from .ranking import Ranking, as_array, holds, relabel
@@ -21,6 +33,7 @@ from .ranking import Ranking, as_array, holds, relabel
 class _Prep:
     channels: tuple[int, ...]  # innermost first; empty under the softmax link
     link: Link
+    tracked: tuple[Tensor, ...] = ()  # nothing here takes gradients
 
 
 def pool_adjacent(values: Tensor) -> Tensor:
@@ -97,7 +110,7 @@ class Nested(Prior):
 
     def start(self, u: Tensor, prep: _Prep) -> Dual:
         """See `Prior.start`."""
-        return (torch.zeros_like(u),)
+        return (nothing(u),)
 
     def step(
         self,
@@ -123,6 +136,31 @@ class Nested(Prior):
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
         """See `Prior.field`."""
         return dual[0]
+
+    def fused(
+        self,
+        u: Tensor,
+        dual: Dual,
+        prep: _Prep,
+        temperature: Tensor,
+        height: Tensor,
+        room: Room | None = None,
+    ) -> tuple[Dual, Tensor, Tensor] | None:
+        """Pool and apply the link in one pass; nothing to do where all is in order."""
+        if not compilable(prep, u, height, temperature) or u.shape[3] < LANES:
+            return None
+        if not prep.channels:
+            return None
+        heat = float(temperature)
+        if falls(height, prep.channels):
+            field, scaled, probs = pooled(height, prep.channels, heat, room)
+            return (field,), scaled, probs
+        still = torch.zeros(height.shape[:2])
+        return (nothing(u),), *volume_pass.apply(height, still, temperature, True, room)
+
+    def moves(self, prep: _Prep) -> bool:
+        """Say whether the link is ordered: exclusive labels have no field."""
+        return bool(prep.channels)
 
     def harden(
         self, labels: Tensor, probs: Tensor | Ranking, prep: _Prep, *, fill: bool = False
