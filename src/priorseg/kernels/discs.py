@@ -203,11 +203,11 @@ def _mark(image: np.ndarray, radii: Sequence[int], marks: np.ndarray) -> None:
     if not solid[2].any():
         return
     over_rows(strip, height, image.size)
-    unsure = np.argwhere(marks == 2)
+    unsure = np.flatnonzero(marks == 2)
     if len(unsure):
         near = tuple(
             slice(max(int(places.min()) - max(radii), 0), int(places.max()) + max(radii) + 1)
-            for places in unsure.T
+            for places in np.unravel_index(unsure, marks.shape)
         )
         _settle(image[near].astype(np.float64), sizes, needed, halves, marks[near])
 

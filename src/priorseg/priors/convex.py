@@ -131,19 +131,34 @@ class Convex(Prior):
 
     def project_in_place(self, u: Tensor, scaled: Tensor, prep: _Prep) -> bool:
         """Draw dents in, pixel by pixel; see `Prior.project_in_place`."""
-        for channels in prep.channels:
-            whole = prep.link.object_probs(u, channels)
-            b, y, x = np.nonzero(active_set(whole, prep.radii).numpy())
-            if len(b) == 0:
-                continue
-            rows = u[b, :, y, x][:, :, None, None]  # (pixels, K, 1, 1)
-            object_rows = whole[b, y, x][:, None, None]
-            lifted = object_rows.clamp_min(0.5 + MARGIN)
-            moved = _share(rows, object_rows, lifted, channels, prep.link)
-            logits = scaled[b, :, y, x][:, :, None, None]
-            target = torch.where(prep.link.moved(rows, moved), prep.link.logits(moved), logits)
-            u[b, :, y, x], scaled[b, :, y, x] = moved[:, :, 0, 0], target[:, :, 0, 0]
+        for sample, logits in zip(u, scaled, strict=True):
+            for channels in prep.channels:
+                whole = prep.link.object_probs(sample[None], channels)  # (1, Y, X)
+                active = np.flatnonzero(active_set(whole, prep.radii).numpy())
+                if len(active):
+                    self._draw_in(sample, logits, whole, torch.from_numpy(active), channels, prep)
         return True
+
+    def _draw_in(
+        self,
+        u: Tensor,
+        scaled: Tensor,
+        whole: Tensor,
+        active: Tensor,
+        channels: Sequence[int],
+        prep: _Prep,
+    ) -> None:
+        """Lift an object at some pixels of one sample, u and scaled (K, Y, X)."""
+        flat, flat_scaled = u.view(len(u), -1), scaled.view(len(u), -1)
+        rows = flat[:, active].t()[:, :, None, None]  # (pixels, K, 1, 1)
+        object_rows = whole.reshape(-1)[active][:, None, None]
+        moved = _share(rows, object_rows, object_rows.clamp_min(0.5 + MARGIN), channels, prep.link)
+        flat_scaled[:, active] = torch.where(
+            prep.link.moved(rows, moved)[:, :, 0, 0].t(),
+            prep.link.logits(moved)[:, :, 0, 0].t(),
+            flat_scaled[:, active],
+        )
+        flat[:, active] = moved[:, :, 0, 0].t()
 
     def _hulls(self, mask: np.ndarray, taken: np.ndarray) -> np.ndarray:
         hulls = np.asarray(hull_closure(largest_component(mask) if self.single else mask))
