@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .intake import named
 from .decode import Decoded
 from .geometry import hull_closure, largest_component
+from .intake import named
 from .links import Link, Ordered, likeliest
 from .memory import TooLarge
 from .operators import blur_radius, relative_spacing

@@ -242,6 +242,7 @@ class Clock:
         worker.frame.disconnect(flow.on_frame)
         self._wrap(flow, "on_frame", "frame")
         worker.frame.connect(flow.on_frame)
+        self._wrap_turns(window.desk.turns)
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(lambda: self.beats.append(time.perf_counter()))
@@ -265,6 +266,16 @@ class Clock:
                     self.shown.setdefault(id(args[0].settings), end)
 
         setattr(owner, name, outer)
+
+    def _wrap_turns(self, turns):
+        inner = turns.shown
+
+        def shown(frame, *, changed):
+            if not changed:  # the picture of these settings is on screen already
+                self.frames.setdefault(id(frame.settings), time.perf_counter())
+            inner(frame, changed=changed)
+
+        turns.shown = shown
 
     def _on_swapped(self):
         now, frame = time.perf_counter(), self._painting

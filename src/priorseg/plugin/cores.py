@@ -40,6 +40,20 @@ def at_most(count: int) -> Iterator[None]:
         choose(before)
 
 
+@contextlib.contextmanager
+def shared() -> Iterator[None]:
+    """Let the calling thread solve beside the window: all cores for compiled loops, half for torch.
+
+    Compiled loops wait asleep, torch's threads wait spinning.
+    """
+    import torch
+
+    from ..kernels.threads import workers
+
+    with workers(torch.get_num_threads()), at_most(fair_share()):
+        yield
+
+
 @cache
 def _chooser() -> Callable[[int], None] | None:
     """Find OpenMP's own call: other than `torch.set_num_threads` it is for one thread."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..session import NoLogits, Session, Settings
-from .cores import at_most, fair_share
+from .cores import shared
 
 PATIENCE_S = 5.0  # at interpreter exit, for the sweep that is running
 SEEN_S = 0.15  # a sketch that is not shown by then will not be waited for
@@ -62,6 +62,7 @@ class Engine:
         self.stopping = False
         self._cancels = 0
         self._paced = self._unseen = False  # a sketch is on its way to the window
+        self._newest: Any = None
         self._state = "idle"
         self._thread: threading.Thread | None = None
 
@@ -83,11 +84,12 @@ class Engine:
             self._paced, self._unseen = on, False
             self._changed.notify()
 
-    def seen(self) -> None:
-        """Tell that the window has shown the last sketch, or dropped it."""
+    def seen(self, frame: Any) -> None:
+        """Tell that a sketch is on screen; the next one may begin if it was the newest."""
         with self._changed:
-            self._unseen = False
-            self._changed.notify()
+            if frame is self._newest:
+                self._unseen = False
+                self._changed.notify()
 
     def cancel(self) -> None:
         """Forget what is wanted and stop what is running."""
@@ -211,11 +213,11 @@ class Engine:
         if self.session.epoch != epoch:
             return  # asked for an image or a model that is gone; its frames would be dropped
         frame = None
-        with self._unless_moved(epoch), at_most(fair_share()):
+        with self._unless_moved(epoch), shared():
             for frame in self.session.frames(
                 settings, cancelled=outdated, preview=preview, every=EVERY_S
             ):
-                self._unseen = self._paced and not frame.final
+                self._newest, self._unseen = frame, self._paced and not frame.final
                 self._post("frame", frame, epoch=epoch)
         if frame is not None and not outdated():
             self._post("finished", frame, epoch=epoch)

@@ -110,7 +110,6 @@ class FrameFlow:
     def _show(self, frame: Frame) -> None:
         self.shown = frame
         if self.canvas.results is not None:
-            self.canvas.results.show(frame)
-            self.desk.turns.hurry()
+            self.desk.turns.shown(frame, changed=self.canvas.results.show(frame))
         self.tell()
         self.desk.refresh_escape()

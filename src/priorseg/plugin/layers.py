@@ -123,10 +123,10 @@ class ResultLayers:
         found = self._layers.get(kind)
         return found if found is not None and found in self.viewer.layers else None
 
-    def show(self, frame: "Frame") -> None:
-        """Show a frame."""
+    def show(self, frame: "Frame") -> bool:
+        """Show a frame; say whether that changes the picture."""
         self._frame = frame
-        self._draw()
+        return self._draw()
 
     def hold(self, labels: np.ndarray | None) -> None:
         """Show other labels (Y, X) for a while; None = the frame again."""
@@ -193,18 +193,21 @@ class ResultLayers:
             layer.visible = False
             self.painted.emit(layer.name)
 
-    def _draw(self) -> None:
+    def _draw(self) -> bool:
+        """Write the frame to the layers; say whether that changes the picture."""
         frame = self._frame
         if frame is None:
-            return
+            return False
         labels = frame.labels if self._held is None else self._held
         corner = (float(frame.region[0].start or 0), float(frame.region[1].start or 0))
-        self._put("labels", np.asarray(labels, np.uint8), (0.0, 0.0))
+        changed = self._put("labels", np.asarray(labels, np.uint8), (0.0, 0.0))
         if self.view in ("both", "outline"):
-            self._put("outline", outline(np.asarray(labels[frame.region], np.uint8)), corner)
+            lines = outline(np.asarray(labels[frame.region], np.uint8))
+            changed |= self._put("outline", lines, corner)
         if self.view == "probability":
             plane = min(self.label, len(frame.probs) - 1)
-            self._put("probability", np.asarray(frame.probs[plane], np.float32), corner)
+            changed |= self._put("probability", np.asarray(frame.probs[plane], np.float32), corner)
+        return changed
 
     def _sees(self, kind: str) -> bool:
         views = {"labels": ("both", "filled"), "outline": ("both", "outline")}
@@ -216,9 +219,9 @@ class ResultLayers:
             if layer is not None:
                 layer.visible = self._sees(kind)
 
-    def _put(self, kind: str, data: np.ndarray, corner: tuple[float, float]) -> None:
+    def _put(self, kind: str, data: np.ndarray, corner: tuple[float, float]) -> bool:
         self._put_aside(kind)
-        layer = self.layer(kind)
+        layer, changed = self.layer(kind), True
         if layer is None or layer.data.shape != data.shape:
             if layer is not None:
                 self.viewer.layers.remove(layer)
@@ -226,8 +229,9 @@ class ResultLayers:
         else:
             if corner != self._corner[kind]:
                 place(layer, self.image, corner)
-            _change(layer, data)
+            changed = _change(layer, data) or corner != self._corner[kind]
         self._corner[kind], self._written[kind] = corner, data
+        return changed
 
     def _add(self, kind: str, data: np.ndarray, corner: tuple[float, float]) -> Layer:
         active = self.viewer.layers.selection.active
@@ -248,12 +252,13 @@ class ResultLayers:
         return layer
 
 
-def _change(layer: Layer, data: np.ndarray) -> None:
-    """Show other data of the same shape."""
+def _change(layer: Layer, data: np.ndarray) -> bool:
+    """Show other data of the same shape; say whether they differ."""
     if not isinstance(layer, Labels):
         layer.data[...] = data
         refresh(layer)
-        return
+        return True
     box = difference(layer.data, data)
     if box is not None:
         write(layer, box, data[box])
+    return box is not None

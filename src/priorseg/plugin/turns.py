@@ -3,7 +3,7 @@
 import sys
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
 from qtpy.QtGui import QExposeEvent, QRegion
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .worker import LiveWorker
 
 SWITCH_S = 0.001  # until a thread that waits for the interpreter gets it, while both work
-APART_S = 0.06  # between two compositions of the window without a new frame, at least
+APART_S = 0.1  # between two compositions of the window without a new frame, at least
 
 
 class Turns(QObject):
@@ -43,7 +43,8 @@ class Turns(QObject):
         self._late.timeout.connect(self._compose)
         self._told = QTimer(self)  # after what the mouse did meanwhile: the next sketch is of that
         self._told.setSingleShot(True)
-        self._told.timeout.connect(worker.seen)
+        self._told.timeout.connect(self._tell)
+        self._frame: Any = None  # the newest, on screen or about to be
 
     def take(self, on: bool) -> None:
         """Start or stop; called again it does nothing."""
@@ -69,8 +70,18 @@ class Turns(QObject):
         with suppress(RuntimeError):
             self.take(False)
 
-    def hurry(self) -> None:
-        """Compose the window with the next turn of the event loop: there is a new frame."""
+    def _tell(self) -> None:
+        self._worker.seen(self._frame)
+
+    def shown(self, frame: Any, *, changed: bool) -> None:
+        """Compose the window with the next turn of the event loop if a frame changed the picture.
+
+        If it did not, it is on screen already and the next one may begin.
+        """
+        self._frame = frame
+        if not changed:
+            self._told.start(0)
+            return
         self._fresh = True
         if self._late.isActive():
             self._late.start(0)

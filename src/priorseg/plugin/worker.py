@@ -100,9 +100,9 @@ class LiveWorker(QObject):
         """Begin no sketch before the last one was `seen`, from now on; or as fast as can be."""
         self._engine.pace(on)
 
-    def seen(self) -> None:
+    def seen(self, frame: Any) -> None:
         """Tell that the last sketch is on screen."""
-        self._engine.seen()
+        self._engine.seen(frame)
 
     def cancel(self) -> None:
         """Stop what runs, within one sweep or tile, and forget what waits."""
