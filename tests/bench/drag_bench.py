@@ -1,7 +1,7 @@
 """Measure a slider under the mouse in a real window: slider event -> painted frame.
 
 Usage: xvfb-run -a -s "-screen 0 1400x950x24" python tests/bench/drag_bench.py
-           [case ...] [--seconds 8] [--csv FILE]
+           [case ...] [--seconds 8] [--size 1400 950] [--csv FILE]
 Cases: disc-512, cells-512, cells-2048 (three classes each, the whole picture). A mouse holds the
 strength slider and moves it at 60 Hz; the network has run before. For every move: the time from
 when it was due until a frame that answers it, or a later move, was on screen (`frameSwapped` of
@@ -15,7 +15,7 @@ from datetime import date
 from itertools import pairwise
 
 import numpy as np
-from windows import CASES, Clock, Mouse, Window, core_seconds, machine
+from windows import CASES, SIZE, Clock, Mouse, Window, core_seconds, machine
 
 BINS_MS = (0, 20, 30, 40, 50, 60, 80, 100, 120, 160, 240, np.inf)
 
@@ -126,11 +126,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", default=[*CASES])
     parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE)
     parser.add_argument("--csv")
     chosen = parser.parse_args()
     lines = []
     for case in chosen.cases:
-        window = Window()
+        window = Window(chosen.size)
         lines += measure(window, case, chosen.seconds)
         window.close()
     if chosen.csv:

@@ -64,7 +64,7 @@ def until(done, patience=120.0, every_ms=5):
 class Window:
     """A napari window with the panel docked."""
 
-    def __init__(self):
+    def __init__(self, size=SIZE):
         import napari
 
         from priorseg.plugin.panel import SegmentationPanel
@@ -72,7 +72,7 @@ class Window:
         self.viewer = napari.Viewer(show=True)
         self.panel = SegmentationPanel(self.viewer)
         self.viewer.window.add_dock_widget(self.panel, name="bench", area="right")
-        self.viewer.window.resize(*SIZE)
+        self.viewer.window.resize(*size)
         self.canvas = self.viewer.window._qt_viewer.canvas
         rest(0.3)
 
