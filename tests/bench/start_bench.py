@@ -60,13 +60,14 @@ def measure_panel():
 def measure_program(born):
     """Start the program on retina as its own command does; `born` = time of its start."""
     watch = watched()
+    from priorseg.plugin.ahead import fetch_ahead
+
+    fetch_ahead()
     import napari
     from qtpy.QtCore import QTimer
 
-    from priorseg.plugin import demo
     from priorseg.plugin.panel import SegmentationPanel
 
-    demo.fetch_ahead()
     marks = {"imports": time.time() - born}
     viewer = napari.Viewer(show=True)
     marks["window"] = time.time() - born

@@ -41,6 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
                 "(apt-get install xvfb xauth) or start this on a desktop."
             )
     try:
+        from ..plugin.ahead import fetch_ahead
+
+        fetch_ahead()  # before napari, which takes as long to load
         from ..plugin.demo import run as open_window
     except ImportError as error:
         raise ImportError(

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import intrinsic, models, overload, register_model
 
 BYTES = 256  # of one vector; four of the widest registers there are
@@ -42,9 +42,23 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, kind, ir.VectorType(scalar, kind.count))  # type: ignore[no-untyped-call]
 
 
+def _check_bounds(context: Any, builder: Any, count: int, array: Any, index: Any) -> None:
+    end = builder.add(index, ir.Constant(index.type, count))
+    early = builder.icmp_signed("<", index, ir.Constant(index.type, 0))
+    late = builder.icmp_signed(">", end, array.nitems)
+    with builder.if_then(builder.or_(early, late), likely=False):
+        message = ("a vector lies outside its array",)
+        context.call_conv.return_user_exc(builder, IndexError, message)
+
+
 def _place(context: Any, builder: Any, sig: Any, args: Any) -> tuple[Any, int]:
-    """Point at element args[1] of the array args[0]; give its alignment too."""
+    """Point at element args[1] of the array args[0]; give its alignment too.
+
+    Bounds are checked where numba checks those of single elements: under NUMBA_BOUNDSCHECK=1.
+    """
     array = context.make_array(sig.args[0])(context, builder, args[0])
+    if config.BOUNDSCHECK:  # type: ignore[attr-defined]
+        _check_bounds(context, builder, Vector(sig.args[0].dtype).count, array, args[1])
     scalar = context.get_value_type(sig.args[0].dtype)
     point = builder.gep(array.data, [args[1]], source_etype=scalar)
     return point, scalar.get_abi_size(context.target_data)

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
 
 import napari
@@ -14,6 +12,7 @@ from scipy import ndimage
 
 from ..io import write_labels
 from . import samples, strings
+from .ahead import fetch_ahead
 from .panel import SegmentationPanel
 
 SAMPLES = ("retina", "cell", "cup-disc-phantom", "blood-smear-phantom")
@@ -62,11 +61,6 @@ def run(
         if not show:
             panel.desk.close(timeout=10)
             viewer.close()
-
-
-def fetch_ahead() -> None:
-    """Begin to load torch beside the window, which takes as long to open."""
-    Thread(target=import_module, args=("torch",), name="priorseg-torch", daemon=True).start()
 
 
 def _unattended(
