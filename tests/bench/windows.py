@@ -3,13 +3,12 @@
 import os
 import threading
 import time
-from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QPointF, Qt, QTimer
+from qtpy.QtCore import QEvent, QEventLoop, QObject, QPointF, Qt, QTimer, Signal
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QStyle, QStyleOptionSlider
 
@@ -142,16 +141,17 @@ class Move:
 class Mouse(QObject):
     """Hold a slider and move it at 60 Hz from another thread, as a window system does.
 
-    Events are posted at fixed times whether or not the window keeps up; they carry the time at
-    which they were due.
+    Moves are posted at fixed times whether or not the window keeps up; they carry the time at
+    which they were due. The other thread only posts: Qt's events are made in the window's thread.
     """
+
+    moved = Signal(float, float)  # where, and when it was due
 
     def __init__(self, bar, *, hertz=60.0, period=2.0, reach=(0.3, 0.7)):
         super().__init__()
         self.bar, self.hertz, self.period, self.reach = bar, hertz, period, reach
-        self.moves, self._due = [], deque()
-        bar.installEventFilter(self)
-        self._open = None
+        self.moves, self._open = [], None
+        self.moved.connect(self._move, Qt.ConnectionType.QueuedConnection)
 
     def _groove(self):
         option = QStyleOptionSlider()
@@ -176,6 +176,7 @@ class Mouse(QObject):
     def drag(self, seconds):
         """Press, move for some seconds and release; give the moves and the time of release."""
         handle, groove = self._groove()
+        self._y = handle.y()
         send = QApplication.sendEvent
         send(self.bar, self._event(QEvent.Type.MouseButtonPress, handle.x(), handle.y(), True))
         assert self.bar.isSliderDown()
@@ -190,9 +191,7 @@ class Mouse(QObject):
                 time.sleep(max(0.0, due - time.perf_counter()))
                 phase = 2 * np.pi * number / self.hertz / self.period
                 x = low + width * (0.5 + 0.5 * np.sin(phase))
-                event = self._event(QEvent.Type.MouseMove, x, handle.y(), True)
-                self._due.append(due)
-                QCoreApplication.postEvent(self.bar, event)
+                self.moved.emit(x, due)
             done.set()
 
         thread = threading.Thread(target=post, name="mouse")
@@ -204,10 +203,9 @@ class Mouse(QObject):
         send(self.bar, last)
         return self.moves, released
 
-    def eventFilter(self, watched, event):
-        if event.type() == QEvent.Type.MouseMove and self._due:  # in the order posted
-            self._open = Move(self._due.popleft(), time.perf_counter())
-        return False
+    def _move(self, x, due):
+        self._open = Move(due, time.perf_counter())
+        QApplication.sendEvent(self.bar, self._event(QEvent.Type.MouseMove, x, self._y, True))
 
     def edited(self, settings):
         """Tell that the settings have followed the event that is being handled."""
