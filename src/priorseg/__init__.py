@@ -19,8 +19,10 @@ _HOME = {
     "Session": "session",
     "Solution": "solver",
     "VariationalHead": "head",
+    "converge": "solver",
     "iterate": "solver",
     "load_bundle": "bundle",
+    "replay": "solver",
     "save_bundle": "bundle",
     "solve": "solver",
 }
@@ -37,11 +39,13 @@ __all__ = [
     "Solution",
     "VariationalHead",
     "backbones",
+    "converge",
     "geometry",
     "iterate",
     "load_bundle",
     "paper",
     "priors",
+    "replay",
     "save_bundle",
     "solve",
 ]
@@ -55,7 +59,7 @@ if TYPE_CHECKING:
     from .scene import Scene
     from .segmenter import Segmenter
     from .session import Session
-    from .solver import Solution, iterate, solve
+    from .solver import Solution, converge, iterate, replay, solve
     from .spec import Range
 
 
