@@ -4,14 +4,11 @@ Usage: python tests/bench/exact_bench.py [side]
 Prints a Markdown table of medians: wall time, and CPU time of the process.
 """
 
-import os
-import platform
 import sys
 from collections.abc import Callable
-from datetime import date
 
 import torch
-from layers_bench import median, problem
+from common import disc, interleaved, machine, print_table
 
 from priorseg import Scene, Solution, geometry, priors, solve
 from priorseg.links import Ordered
@@ -36,7 +33,7 @@ def stepping(solution: Solution, name: str) -> Callable[[], object]:
 
 def rows(side: int) -> list[tuple[str, Callable[[], object]]]:
     """List what is timed."""
-    logits, scene = problem(side)
+    logits, scene = disc(side)
     stacked = torch.stack([logits[:, 1:].logsumexp(1) - logits[:, 0], logits[:, 2] - 4], 1)
     std, star, convex = priors.ThresholdDynamics(2.0, 2.0), priors.Star(1), priors.Convex([1, 2])
     nested = priors.Nested((2, 1))
@@ -70,15 +67,12 @@ def rows(side: int) -> list[tuple[str, Callable[[], object]]]:
 def main() -> None:
     """Print the table."""
     side = int(sys.argv[1]) if len(sys.argv) > 1 else 512
-    print(
-        f"{date.today()}, {platform.processor() or platform.machine()}, "
-        f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}\n"
-    )
-    print(f"| {side}², 3 classes | wall ms | CPU ms |\n|---|---|---|")
+    print(machine() + "\n")
+    row = print_table((f"{side}², 3 classes", "wall ms", "CPU ms"))
     with torch.no_grad():
         for name, work in rows(side):
-            wall, cpu = median(work)
-            print(f"| {name} | {wall:.1f} | {cpu:.1f} |", flush=True)
+            time = interleaved({name: work}, 7)[name]
+            row(name, f"{time.wall:.1f}", f"{time.cpu:.1f}")
 
 
 if __name__ == "__main__":
