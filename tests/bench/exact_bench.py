@@ -44,7 +44,7 @@ def rows(side: int) -> list[tuple[str, Callable[[], object]]]:
     rough = solve(logits, [convex], spacing, sweeps=0)
     parent, order = full.preps["star"].parents[0], full.preps["star"].orders[0]
     weights = (full.logits[0, 1] - full.logits[0, 0]).double().numpy()
-    disc = (cells.probs[0, 0] < 0.5).numpy()
+    round_one = (cells.probs[0, 0] < 0.5).numpy()
     centre = [(side / 2 + 0.3, side / 2 - 0.4)]
     return [
         ("decode: STD", cells.decode),
@@ -56,7 +56,7 @@ def rows(side: int) -> list[tuple[str, Callable[[], object]]]:
             "star, new centre",
             lambda: geometry.topological_order(geometry.ray_tree((side, side), centre)),
         ),
-        ("convex, hull closure", lambda: geometry.hull_closure(disc)),
+        ("convex, hull closure", lambda: geometry.hull_closure(round_one)),
         ("convex, projection, smooth", lambda: convex.project(full.probs, full.preps["convex"])),
         ("convex, projection, noise", lambda: convex.project(rough.probs, rough.preps["convex"])),
         ("convex, projection, ordered", lambda: convex.project(cup.probs, cup.preps["convex"])),
