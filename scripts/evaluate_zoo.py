@@ -43,7 +43,7 @@ def both(segmenter: Segmenter, image: np.ndarray) -> dict[str, Decoded]:
     """Decode the same logits without and with the priors of the model."""
     from priorseg import Scene
 
-    logits, head = segmenter.logits(image), segmenter.head
+    logits, head = segmenter.logits(image, precision="float32"), segmenter.head
     found = {}
     with torch.no_grad():
         for name, priors in (("plain", []), ("priors", list(head.priors))):

@@ -163,3 +163,30 @@ def test_a_room_lends_two_arrays_in_turn():
     assert first is not second
     assert room.take("u", (3, 3)).shape == (3, 3)
     assert room.part("a").take("u", (2, 3)) is not room.part("b").take("u", (2, 3))
+
+
+@pytest.mark.parametrize("chosen", [["std", "volume"], ["volume", "star"], ["volume", "convex"]])
+def test_volumes_take_gradients_where_logits_do_not(chosen):
+    known = {
+        "std": priors.ThresholdDynamics(1.0, 1.2),
+        "volume": priors.Volume(),
+        "star": priors.Star(1),
+        "convex": priors.Convex([1], radii=(2,)),
+    }
+    found = []
+    for kind in (torch.float32, torch.float64):
+        logits, scene = case(4, "softmax", batch=1)
+        volumes = torch.tensor([[300.0, 280.0, 260.0]], dtype=torch.float64, requires_grad=True)
+        scene = Scene(centres=scene.centres, volumes=volumes)
+        end = solve(logits.to(kind), [known[name] for name in chosen], scene, sweeps=3)
+        (end.probs * noise(5, *end.probs.shape).to(kind)).sum().backward()
+        found.append(volumes.grad)
+    torch.testing.assert_close(found[0], found[1], rtol=1e-2, atol=1e-3)
+
+
+def test_transposed_logits_that_take_gradients_are_solved_without():
+    turned = noise(6, 1, 3, 70, 80).transpose(2, 3).requires_grad_()
+    with torch.no_grad():
+        found = solve(turned, [priors.Convex([1])], sweeps=2).probs
+        expected = solve(turned.contiguous(), [priors.Convex([1])], sweeps=2).probs
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)

@@ -533,3 +533,31 @@ def test_a_real_network_can_be_cancelled_and_refuses_wrong_channels():
     session.set_image(np.zeros((40, 40), np.uint8))
     with pytest.raises(ValueError, match="RGB"):
         session.compute_logits()
+
+
+@pytest.mark.parametrize("preview_side", [256, 16])
+def test_the_probabilities_of_a_sketch_stay_those_of_its_labels(preview_side):
+    session = Session(preview_side=preview_side)
+    session.set_image(np.zeros((70, 80), np.float32))
+    session.set_logits(np.random.default_rng(0).normal(size=(3, 70, 80)).astype(np.float32))
+    session.compute_logits()
+    chosen = settings(SMOOTH, sweeps=12, tol=0.0)
+    for preview in (True, False):
+        for frame in list(session.frames(chosen, every=0.0, preview=preview)):
+            if not frame.final:
+                best = np.take_along_axis(frame.probs, frame.labels[None].astype(int), 0)[0]
+                np.testing.assert_allclose(best, frame.probs.max(0), atol=1e-5)
+
+
+def test_total_variation_that_met_its_gap_is_not_called_unfinished():
+    session = Session()
+    session.set_image(np.zeros((70, 80), np.float32))
+    session.set_logits(np.random.default_rng(0).normal(size=(3, 70, 80)).astype(np.float32))
+    session.compute_logits()
+    done = last(session, settings(TV, sweeps=400, tol=1e-3))
+    assert done.sweeps < 400
+    assert done.reached
+    assert not any("converged" in message for message in done.messages)
+    early = last(session, settings(replace(TV, settings={"weight": 3.0}), sweeps=3, tol=1e-6))
+    assert not early.reached
+    assert any("Not converged" in message for message in early.messages)

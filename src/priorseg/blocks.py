@@ -64,8 +64,10 @@ class Blocks:
         return scaled, self.link.probs(scaled)
 
     def _takes_gradients(self) -> bool:
-        numbers = (value for prior in self.priors.values() for value in prior.parameters())
-        return any(value.requires_grad for value in (self.logits, self.temperature, *numbers))
+        given = [self.logits, self.temperature]
+        for name, prior in self.priors.items():
+            given += [*prior.parameters(), *getattr(self.preps[name], "tracked", ())]
+        return any(value.requires_grad for value in given)
 
     def reuse(self) -> None:
         """Let later sweeps overwrite the results of earlier ones, where that can be done."""
@@ -233,6 +235,6 @@ def begin(
         raise ValueError(f"temperature must be one number, got {tuple(scale.shape)}.")
     scale = scale.reshape(())
     check(logits, scene, scale.detach(), link)
-    if single_images(logits) and not logits.requires_grad:
+    if single_images(logits) and not (logits.requires_grad and torch.is_grad_enabled()):
         logits = logits.contiguous()  # once, instead of in every sweep
     return Blocks(logits, named_priors, scene, scale, link, warm)

@@ -32,7 +32,7 @@ class Decoded:
 
     Parameters
     ----------
-    labels : (B, *S) int64
+    labels : (B, *S) int64     uint8 if it was made in parts
     certificates : mapping     prior name -> `Certificate`, measured on `labels`
     soft : call                makes `probs`
 

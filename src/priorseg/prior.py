@@ -145,8 +145,9 @@ class Prior(nn.Module):
 
         Parameters
         ----------
-        labels : (B, *S) int64
-        probs : (B, labels, *S) float64   probability of each label of the label map
+        labels : (B, *S) uint8 or int64
+        probs : (B, labels, *S) float64, or a `priors.ranking.Ranking`   how likely each label of
+                the label map is
         """
         return labels
 

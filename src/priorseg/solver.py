@@ -48,7 +48,8 @@ def iterate(
     link : str or Link     'softmax' for exclusive classes, 'ordered' for nested objects
     warm : Solution        go on from here: u and those duals that still apply
     inertia : float        0 <= inertia < 1, see `converge`
-    reuse : bool           True: only the newest state stays valid, so that no sweep allocates
+    reuse : bool           True: only the newest state stays valid, with what was decoded from it,
+                           so that no sweep allocates
 
     Raises
     ------
@@ -119,11 +120,12 @@ def solve(
             if tol > 0 and not bool(active.all()):
                 state.freeze(active, old)
             done += 1
-            if inertia == 0 and done < sweeps and not _due(state.priors, done, tol):
+            looked_at = _due(state.priors, done, tol)
+            if inertia == 0 and done < sweeps and not looked_at:
                 continue  # nobody asks for the residual yet
             moved = state.push_on(point, old[0], inertia)
             residual = torch.where(active, moved, residual)
-            if tol > 0:
+            if looked_at:
                 active = active & ~met(state.solution(residual, done), tol)
         return state.solution(residual, done)
 
@@ -137,10 +139,13 @@ def _due(priors: Mapping[str, Prior], done: int, tol: float) -> bool:
     return tol > 0 and (not _gap_alone(priors) or done % GAP_EVERY == 0)
 
 
+def due(solution: Solution, tol: float) -> bool:
+    """Say whether it is time to ask if the tolerance is `met`: a gap costs as much as a sweep."""
+    return _due(solution.priors, solution.sweeps, tol)
+
+
 def met(solution: Solution, tol: float) -> Tensor:
-    """Say which samples need no more sweeps, (B,) bool; see `solve`."""
-    if not _due(solution.priors, solution.sweeps, tol):
-        return torch.zeros_like(solution.residual, dtype=torch.bool)
+    """Say which samples meet the tolerance, (B,) bool; see `solve`."""
     near = solution.residual.detach() <= tol
     if _gap_alone(solution.priors):
         near = torch.ones_like(near)

@@ -1,4 +1,4 @@
-"""Run compiled loops on strips of rows, on as many threads as torch uses."""
+"""Run compiled loops on strips of rows, on as many threads as torch uses or `workers` says."""
 
 import os
 import threading

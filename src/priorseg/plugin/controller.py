@@ -94,7 +94,8 @@ class Controller:
 
     def forget_result(self, *, keep_marks: bool) -> None:
         """Show no result; marks are centres and volumes."""
-        self.plain = None
+        self.plain, self.dragging = None, False  # the control may be gone with the result
+        self.turns.take(self.stage != "idle")
         self.frames.forget()
         self.panel.priors.notice.clear()
         if not keep_marks:
@@ -253,16 +254,15 @@ class Controller:
 
     def cancel(self) -> None:
         """Stop what runs and what waits for a click; show the last result."""
-        busy = self.worker.busy or self.frames.sketched
+        busy, self.frames.quiet = self.worker.busy or self.frames.sketched, True
         self._wants_run = self.region.searching = False
         self.worker.cancel()
         self.pointing.disarm()
         if busy:
             self.frames.restore()
-            stays = self.shown is not None
-            self.panel.status.say(
-                WARN, strings.STATE_CANCELLED if stays else strings.STATE_CANCELLED_EMPTY
-            )
+            empty = self.shown is None
+            text = strings.STATE_CANCELLED_EMPTY if empty else strings.STATE_CANCELLED
+            self.panel.status.say(WARN, text)
         self.refresh_escape()
 
     def on_state(self, state: str) -> None:

@@ -6,6 +6,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from ..session import NoLogits, Session, Settings
@@ -28,6 +29,11 @@ class _Wishes:
         return self.model is not None or self.network or self.solve is not None
 
 
+def _outdone(event: tuple[int, str, tuple[Any, ...]], kind: str) -> bool:
+    """Say whether a newer event of a kind makes one useless; what is final is always told."""
+    return event[1] == kind and not (kind == "frame" and event[2][0].final)
+
+
 @dataclass
 class _Outbox:
     """Events on their way to the Qt thread; of frames and progress only the newest waits."""
@@ -40,7 +46,7 @@ class _Outbox:
         with self.lock:
             wake = not self.events
             if kind in ("frame", "progress"):
-                self.events = deque(event for event in self.events if event[1] != kind)
+                self.events = deque(event for event in self.events if not _outdone(event, kind))
             self.events.append((epoch, kind, args))
             return wake
 
@@ -63,6 +69,7 @@ class Engine:
         self._cancels = 0
         self._paced = self._unseen = False  # a sketch is on its way to the window
         self._newest: Any = None
+        self._patience = 0.0  # until when the next sketch waits for that one to be seen
         self._state = "idle"
         self._thread: threading.Thread | None = None
 
@@ -96,6 +103,7 @@ class Engine:
         with self._changed:
             self._wishes = _Wishes()
             self._cancels += 1
+            self._newest, self._unseen = None, False
 
     def close(self, timeout: float = PATIENCE_S) -> bool:
         """Stop and join the thread; say whether it has ended."""
@@ -137,8 +145,8 @@ class Engine:
             if not self._wishes and not self.stopping:
                 self._enter("idle")
             while not self.stopping and (not self._wishes or self._early()):
-                woken = self._changed.wait(SEEN_S if self._wishes else None)
-                self._unseen &= woken
+                rest = max(0.001, self._patience - monotonic())
+                self._changed.wait(rest if self._wishes else None)
             return None if self.stopping else self._next()
 
     def _early(self) -> bool:
@@ -146,7 +154,7 @@ class Engine:
         wishes = self._wishes
         if wishes.model is not None or wishes.network or wishes.solve is None:
             return False
-        return self._unseen and wishes.solve[1]
+        return self._unseen and wishes.solve[1] and monotonic() < self._patience
 
     def _next(self) -> Callable[[], None]:
         """Take the next wish: a solve needs logits, logits need a model."""
@@ -218,6 +226,7 @@ class Engine:
                 settings, cancelled=outdated, preview=preview, every=EVERY_S
             ):
                 self._newest, self._unseen = frame, self._paced and not frame.final
+                self._patience = monotonic() + SEEN_S
                 self._post("frame", frame, epoch=epoch)
         if frame is not None and not outdated():
             self._post("finished", frame, epoch=epoch)

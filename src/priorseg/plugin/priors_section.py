@@ -155,7 +155,7 @@ class PriorsSection(QWidget):
                 strings.CONVEX_FIRST.format(names=names), WARN, strings.CONVEX_OFF,
                 lambda: self._drop_convex(rivals),
             )  # fmt: skip
-        elif not frame.settings.replay and frame.residual > frame.settings.tol:
+        elif not frame.reached:
             text = strings.NOT_CONVERGED.format(sweeps=frame.sweeps, seconds=frame.seconds)
             self.notice.say(text, WARN, strings.MORE_SWEEPS, self._double_sweeps)
 

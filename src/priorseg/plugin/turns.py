@@ -16,6 +16,17 @@ SWITCH_S = 0.001  # until a thread that waits for the interpreter gets it, while
 APART_S = 0.1  # between two compositions of the window without a new frame, at least
 
 
+_quick = [0, 0.0]  # how many ask for quick turns, and the interval before the first
+
+
+def _quicken(change: int) -> None:
+    """Shorten the interpreter's switch interval for the first that asks, until the last rests."""
+    if _quick[0] == 0:
+        _quick[1] = sys.getswitchinterval()
+    _quick[0] += change
+    sys.setswitchinterval(min(SWITCH_S, _quick[1]) if _quick[0] else _quick[1])
+
+
 class Turns(QObject):
     """While the solver works, keep the window from holding the interpreter, or all cores.
 
@@ -23,7 +34,8 @@ class Turns(QObject):
     whole window would be composed with the interpreter lock held, and the solver would stand
     still for that time. Here the request to repaint is passed to the window's handle instead,
     which does the same work outside the interpreter. And a slider that moves waits for the next
-    sketch, so that the window is composed once for both. All is undone once the solver rests.
+    sketch, so that the window is composed once for both. All is undone once the solver rests and
+    no control is held.
 
     Parameters
     ----------
@@ -35,7 +47,6 @@ class Turns(QObject):
         super().__init__(panel)
         self._panel, self._worker = panel, worker
         self._window: QWidget | None = None
-        self._interval = 0.0
         self._composed_at = float("-inf")
         self._fresh = False
         self._late = QTimer(self)
@@ -54,10 +65,10 @@ class Turns(QObject):
         if on:
             self._window = main_window(self._panel)
             self._window.installEventFilter(self)
-            self._interval = sys.getswitchinterval()
-            sys.setswitchinterval(min(SWITCH_S, self._interval))
+            _quicken(1)
             return
-        sys.setswitchinterval(self._interval)
+        _quicken(-1)
+        self._frame = None
         window, self._window = self._window, None
         if window is not None:
             window.removeEventFilter(self)

@@ -19,9 +19,10 @@ class LiveWorker(QObject):
     """Run a session's network and solves in one thread, and tell Qt about it.
 
     Of several requests only the latest is solved; a running solve gives way between two sweeps
-    and the next goes on from where it was. All signals are emitted in the thread that this
-    object lives in. torch is imported in the solver thread. Python's and torch's global settings
-    are left alone.
+    and the next goes on from where it was unless its settings replay. All signals are emitted
+    in the thread that this
+    object lives in. torch is imported in the solver thread. This class leaves Python's and
+    torch's global settings alone; `Turns` shortens the interpreter's switch interval.
 
     Parameters
     ----------

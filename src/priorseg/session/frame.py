@@ -36,6 +36,7 @@ class Frame:
     settings : Settings            what was solved
     counts : mapping               label -> pixels in `labels`
     messages : tuple of str        what a person should know, one sentence each
+    reached : bool                 whether the solve met its tolerance, or did its trained sweeps
 
     Attributes
     ----------
@@ -54,6 +55,7 @@ class Frame:
     settings: Settings
     counts: Mapping[int, int]
     messages: tuple[str, ...] = ()
+    reached: bool = True
 
     @cached_property
     def probs(self) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from ..kernels.enlarge import enlarged_labels
 from ..links import SOFTMAX, Link, as_link, likeliest
 from ..prior import Certificate, Prior, single_images
 from ..scene import Scene
-from ..solver import INERTIA, Solution, iterate, met, solve
+from ..solver import INERTIA, Solution, due, iterate, met, solve
 from .frame import Frame, count_labels, on_canvas
 from .problem import Problem, active_priors, coarsen, enlarge, make_scene
 from .settings import Settings
@@ -131,7 +131,9 @@ class _Task:
         settings = self.settings
         if not self.priors or solution.sweeps >= settings.sweeps:
             return True
-        return not settings.replay and settings.tol > 0 and bool(met(solution, settings.tol)[0])
+        if settings.replay or settings.tol == 0 or not due(solution, settings.tol):
+            return False
+        return bool(met(solution, settings.tol)[0])
 
     def sketch(self, solution: Solution) -> tuple[NDArray[np.uint8], Probs]:
         """Give the likeliest labels (y, x) and how to get their probabilities, not hardened."""
@@ -140,7 +142,8 @@ class _Task:
             labels = enlarged_labels(scores[0], self.stride, self.problem.size)[None]
         else:
             labels = likeliest(enlarge(scores, self.stride, self.problem.size))
-        scores = scores.clone() if scores is solution.logits else scores  # the next sweep's memory
+        if scores.data_ptr() == solution.logits.data_ptr():
+            scores = scores.clone()  # the next sweep writes there
         size, stride = self.problem.size, self.stride
 
         def probs() -> NDArray[np.float32]:
@@ -156,6 +159,7 @@ class _Task:
         seconds: float,
         certificates: dict[str, Certificate] | None = None,
         messages: tuple[str, ...] = (),
+        reached: bool = True,
     ) -> Frame:
         """Make a frame; it is final if it has certificates."""
         problem, (labels, probs) = self.problem, arrays
@@ -171,6 +175,7 @@ class _Task:
             self.settings,
             count_labels(labels, problem.shape[0] * problem.shape[1], problem.kinds),
             self.messages + messages,
+            reached,
         )
 
 
@@ -184,17 +189,20 @@ def _plane(probs: Tensor) -> NDArray[np.float32]:
 
 def decoded_frame(task: _Task, solution: Solution, begin: float, open_end: bool) -> Frame:
     """Make the final frame: labels that satisfy the priors exactly, and their certificates."""
+    with torch.no_grad():
+        reached = not open_end or not task.priors or bool(met(solution, task.settings.tol)[0])
     decoded = solution.decode()
     seconds = perf_counter() - begin
     residual = float(solution.residual[0])
     messages: tuple[str, ...] = ()
-    if open_end and residual > task.settings.tol:
+    if not reached:
         messages = (
             f"Not converged: probabilities still changed by {residual:.2g} after "
             f"{solution.sweeps} sweeps. Allow more sweeps.",
         )
     arrays = _bytes(decoded.labels), lambda: _plane(decoded.probs)
-    return task.picture(arrays, solution, seconds, dict(decoded.certificates), messages)
+    certificates = dict(decoded.certificates)
+    return task.picture(arrays, solution, seconds, certificates, messages, reached)
 
 
 def plain_frame(problem: Problem, temperature: float) -> Frame:
