@@ -31,3 +31,12 @@ def test_an_image_that_does_not_fit_is_refused_with_both_numbers():
         demand(3 * 10**9, (8192, 4096), remedy="Cut it.", available=lambda: 2 * 10**9)
     demand(10**9, (8192, 4096), remedy="", available=lambda: 2 * 10**9)
     demand(10**9, (8192, 4096), remedy="", available=lambda: None)
+
+
+def test_a_container_counts_its_cached_files_as_free(tmp_path, monkeypatch):
+    limit, used = tmp_path / "limit", tmp_path / "used"
+    limit.write_text("1000000\n")
+    used.write_text("900000\n")
+    (tmp_path / "memory.stat").write_text("anon 100000\ninactive_file 700000\n")
+    monkeypatch.setattr(memory, "GROUPS", ((str(limit), str(used)),))
+    assert memory.available_memory() == 800_000

@@ -34,10 +34,21 @@ def _on_linux() -> int | None:
     free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     for limit, used in GROUPS:
         try:
-            free.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+            room = int(Path(limit).read_text()) - int(Path(used).read_text())
+            free.append(room + _cached(Path(used).parent / "memory.stat"))
         except (OSError, ValueError):  # no such group, or no limit: "max"
             continue
     return max(0, min(free)) if free else None
+
+
+def _cached(file: Path) -> int:
+    """Give the bytes of files that a container holds only as long as nobody needs the memory."""
+    lines = file.read_text(encoding="ascii").splitlines() if file.exists() else []
+    for line in lines:
+        name, _, value = line.partition(" ")
+        if name in ("inactive_file", "total_inactive_file"):
+            return int(value)
+    return 0
 
 
 def demand(
