@@ -10,6 +10,7 @@ from test_drag import handle, mouse
 
 from priorseg.plugin.engine import Engine, _Outbox
 from priorseg.plugin.turns import _quicken
+from priorseg.session import Settings
 
 
 class Sketch:
@@ -35,7 +36,7 @@ def paced() -> Any:
     session = Sketches()
     engine = Engine(session, lambda: None)
     engine.pace(True)
-    engine.wish(solve=("first", True, 0))
+    engine.wish(solve=(Settings(), True, 0))
     end = time.monotonic() + 20
     while (session.solved == 0 or engine.busy) and time.monotonic() < end:
         time.sleep(0.01)  # loads torch
@@ -46,7 +47,7 @@ def paced() -> Any:
 def test_a_sketch_that_nobody_saw_does_not_stop_the_next(paced: Any) -> None:
     engine, session = paced
     for number in range(60):  # faster than the patience with a sketch that was dropped
-        engine.wish(solve=(number, True, 0))
+        engine.wish(solve=(Settings(sweeps=1 + number), True, 0))
         time.sleep(0.01)
     assert session.solved >= 3
 
@@ -55,7 +56,7 @@ def test_only_the_newest_sketch_lets_the_next_begin(paced: Any) -> None:
     engine, session = paced
     engine._patience = time.monotonic() + 60
     engine._unseen = True
-    engine.wish(solve=("second", True, 0))
+    engine.wish(solve=(Settings(sweeps=2), True, 0))
     engine.seen(Sketch())
     time.sleep(0.05)
     assert session.solved == 1

@@ -215,12 +215,12 @@ class Engine:
     def _solve(self, settings: Settings, preview: bool, epoch: int, cancels: int) -> None:
         def outdated() -> bool:
             wishes = self._wishes
-            newer = wishes.solve is not None or wishes.model is not None
+            newer = (wishes.solve is not None and not whole) or wishes.model is not None
             return newer or self._halted(cancels) or self.session.epoch != epoch
 
         if self.session.epoch != epoch:
             return  # asked for an image or a model that is gone; its frames would be dropped
-        frame = None
+        frame, whole = None, preview and settings.replay  # half a replay shows nothing
         with self._unless_moved(epoch), shared():
             for frame in self.session.frames(
                 settings, cancelled=outdated, preview=preview, every=EVERY_S

@@ -267,7 +267,7 @@ def _frames(
             yield task.picture(task.sketch(solution), solution, perf_counter() - begin)
         if cancelled():
             return
-    if cancelled() and not (preview and replay):
+    if cancelled():
         return
     if preview:
         yield task.picture(task.sketch(solution), solution, perf_counter() - begin)
