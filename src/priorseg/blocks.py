@@ -78,7 +78,7 @@ class Blocks:
         """Give warm priors the fields they had."""
         for name in self.warm:
             prep = self.preps[name]
-            self.fields[name] = self.priors[name].field(self.u, self.duals[name], prep)
+            self._hold(name, self.priors[name].field(self.u, self.duals[name], prep))
 
     def settle(self) -> None:
         """Give u and logits that belong together before any sweep."""

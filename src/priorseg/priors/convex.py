@@ -17,7 +17,7 @@ from ..geometry import (
 )
 from ..kernels.discs import active_set
 from ..links import SOFTMAX, Link
-from ..prior import Certificate, Prior, check_labels, whole_numbers
+from ..prior import Certificate, Prior, check_labels, nothing, whole_numbers
 from ..scene import Scene
 from ..spec import Range, register
 from .ranking import Kept, Ranking, as_array, holds, relabel
@@ -116,7 +116,7 @@ class Convex(Prior):
 
     def field(self, u: Tensor, dual: tuple[Tensor, ...], prep: _Prep) -> Tensor:
         """Give 0: this prior projects; see `Prior.field`."""
-        return torch.zeros_like(u)
+        return nothing(u)
 
     def project(self, u: Tensor, prep: _Prep) -> Tensor:
         """Draw dents of every object in; see `Prior.project`."""
