@@ -69,7 +69,7 @@ class Engine:
         self._cancels = 0
         self._paced = self._unseen = False  # a sketch is on its way to the window
         self._newest: Any = None
-        self._patience = 0.0  # until when the next sketch waits for that one to be seen
+        self._patience = 0.0  # until when that one may be awaited, and newer wishes go first
         self._state = "idle"
         self._thread: threading.Thread | None = None
 
@@ -215,12 +215,13 @@ class Engine:
     def _solve(self, settings: Settings, preview: bool, epoch: int, cancels: int) -> None:
         def outdated() -> bool:
             wishes = self._wishes
-            newer = (wishes.solve is not None and not whole) or wishes.model is not None
+            starved = replayed and monotonic() > self._patience  # half a replay shows nothing
+            newer = (wishes.solve is not None and not starved) or wishes.model is not None
             return newer or self._halted(cancels) or self.session.epoch != epoch
 
         if self.session.epoch != epoch:
             return  # asked for an image or a model that is gone; its frames would be dropped
-        frame, whole = None, preview and settings.replay  # half a replay shows nothing
+        frame, replayed = None, preview and settings.replay
         with self._unless_moved(epoch), shared():
             for frame in self.session.frames(
                 settings, cancelled=outdated, preview=preview, every=EVERY_S
@@ -228,7 +229,7 @@ class Engine:
                 self._newest, self._unseen = frame, self._paced and not frame.final
                 self._patience = monotonic() + SEEN_S
                 self._post("frame", frame, epoch=epoch)
-        if frame is not None and not outdated():
+        if frame is not None and self._wishes.solve is None and not outdated():
             self._post("finished", frame, epoch=epoch)
 
 
