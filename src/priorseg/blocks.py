@@ -57,9 +57,8 @@ class Blocks:
     def _start(self) -> tuple[Tensor, Tensor]:
         """Give the scaled logits and the probabilities of the network alone."""
         if self.priors and not self.tracked and single_images(self.logits):
-            none = torch.zeros(self.logits.shape[:2])
             ordered = self.link.name == "ordered"
-            return volume_pass.apply(self.logits, none, self.temperature, ordered)
+            return volume_pass.apply(self.logits, None, self.temperature, ordered)
         scaled = self.logits / self.temperature
         return scaled, self.link.probs(scaled)
 

@@ -9,12 +9,11 @@ from torch import Tensor
 
 from ..geometry.compiled import compiled
 from .room import Room, room_for
-from .rows import blur_down_rows, pair_offsets, sigmoid_block, softmax_block, sum_pairs
+from .rows import blur_down_rows, link_block, pair_offsets, sum_pairs
 from .threads import over_rows
-from .vectors import BYTES, load, spread, store
+from .vectors import LANES, load, spread, store
 
 Planes = NDArray[np.float32]
-LANES = BYTES // 4  # pixels that are done at once; narrower images are left to torch
 ROWS = 8  # that are blurred together
 NO_EDGE = np.empty((0, 0), np.float32)
 
@@ -111,10 +110,7 @@ def _sweep_rows(
             for begin in range(0, width, LANES):
                 x = min(begin, width - LANES)
                 _heights(here, offsets, height, root, ground, along, gain, cold, y, x, scaled)
-                if exclusive:
-                    softmax_block(scaled, y, x, out)
-                else:
-                    sigmoid_block(scaled, y, x, out)
+                link_block(scaled, y, x, exclusive, out)
 
 
 @compiled

@@ -10,9 +10,9 @@ from torch.autograd.function import once_differentiable
 
 from ..geometry.compiled import compiled
 from .blur import blur_planes
-from .dynamics import LANES, Dynamics, sweep
+from .dynamics import Dynamics, sweep
 from .threads import over_rows
-from .vectors import load, spread, store
+from .vectors import LANES, load, spread, store
 
 
 @compiled

@@ -11,9 +11,8 @@ from torch import Tensor
 from ..geometry.compiled import compiled
 from .room import Room, room_for
 from .threads import over_rows
-from .vectors import BYTES, greatest, load, spread, store
+from .vectors import LANES, greatest, load, spread, store
 
-LANES = BYTES // 4
 Values = NDArray[np.float32]
 
 

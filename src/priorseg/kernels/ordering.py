@@ -10,9 +10,7 @@ from ..geometry.compiled import compiled
 from .room import Room, room_for
 from .rows import sigmoid_block
 from .threads import over_rows
-from .vectors import BYTES
-
-LANES = BYTES // 4  # narrower images are left to torch
+from .vectors import LANES
 
 
 @compiled

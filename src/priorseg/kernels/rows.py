@@ -112,6 +112,24 @@ def sum_pairs(
 
 
 @compiled
+def _pair_rows(y: int, height: int, width: int, first: np.ndarray, second: np.ndarray) -> None:
+    """Write where the rows of each pair about row y begin, for `sum_pairs`."""
+    for step in range(len(first)):
+        first[step] = mirrored(y - step, height) * width
+        second[step] = mirrored(y + step, height) * width
+
+
+@compiled
+def _mirror_ends(padded: np.ndarray, margin: int) -> None:
+    """Fill the margins of a row with its reflection."""
+    width = len(padded) - 2 * margin
+    centre = padded[margin : margin + width]
+    for x in range(margin):
+        padded[margin - 1 - x] = centre[mirrored(-1 - x, width)]
+        padded[margin + width + x] = centre[mirrored(width + x, width)]
+
+
+@compiled
 def _add_pairs(
     source: np.ndarray, first: np.ndarray, second: np.ndarray, taps: np.ndarray, out: np.ndarray
 ) -> None:
@@ -146,14 +164,9 @@ def blur_down(
 ) -> None:
     """Convolve one row of a plane along Y and mirror its ends; padded has width + 2 radius."""
     height, width = plane.shape
-    for step in range(len(taps)):
-        first[step] = mirrored(y - step, height) * width
-        second[step] = mirrored(y + step, height) * width
-    centre = padded[radius : radius + width]
-    _add_pairs(plane.reshape(plane.size), first, second, taps, centre)
-    for x in range(radius):
-        padded[radius - 1 - x] = centre[mirrored(-1 - x, width)]
-        padded[radius + width + x] = centre[mirrored(width + x, width)]
+    _pair_rows(y, height, width, first, second)
+    _add_pairs(plane.reshape(plane.size), first, second, taps, padded[radius : radius + width])
+    _mirror_ends(padded, radius)
 
 
 @compiled
@@ -175,9 +188,7 @@ def blur_down_rows(
     rows = padded.shape[0]
     margin, lanes = (padded.shape[1] - width) // 2, BYTES // plane.itemsize
     for row in range(rows):
-        for step in range(len(taps)):
-            pairs[0, row, step] = mirrored(y + row - step, height) * width
-            pairs[1, row, step] = mirrored(y + row + step, height) * width
+        _pair_rows(y + row, height, width, pairs[0, row], pairs[1, row])
     flat = plane.reshape(plane.size)
     for begin in range(0, width, lanes):
         x = min(begin, width - lanes)
@@ -185,10 +196,7 @@ def blur_down_rows(
             total = sum_pairs(flat, x, pairs[0, row], pairs[1, row], taps)
             store(padded[row], margin + x, total)
     for row in range(rows):
-        centre = padded[row, margin : margin + width]
-        for x in range(margin):
-            padded[row, margin - 1 - x] = centre[mirrored(-1 - x, width)]
-            padded[row, margin + width + x] = centre[mirrored(width + x, width)]
+        _mirror_ends(padded[row], margin)
 
 
 @compiled
@@ -259,3 +267,12 @@ def sigmoid_block(logits: np.ndarray, y: int, x: int, out: np.ndarray) -> None:
     zero, one = np.float32(0), np.float32(1)
     for k in range(logits.shape[0]):
         store(out[k, y], x, one / (one + exp_vector(zero - load(logits[k, y], x))))
+
+
+@compiled
+def link_block(logits: np.ndarray, y: int, x: int, exclusive: bool, out: np.ndarray) -> None:
+    """Take the softmax, or the sigmoid of every channel, of one vector; see `softmax_block`."""
+    if exclusive:
+        softmax_block(logits, y, x, out)
+    else:
+        sigmoid_block(logits, y, x, out)

@@ -6,12 +6,11 @@ from torch import Tensor
 
 from ..geometry.compiled import compiled
 from .room import Room, room_for
-from .rows import sigmoid_block, sigmoid_row, softmax_block, softmax_row
+from .rows import link_block, sigmoid_row, softmax_row
 from .threads import over_rows
-from .vectors import BYTES
+from .vectors import LANES
 
 Dual = tuple[Tensor, Tensor, Tensor]
-LANES = BYTES // 4  # pixels that the link takes at once; narrower rows are done one by one
 
 
 @compiled
@@ -86,10 +85,7 @@ def _apply_link(
     if width >= LANES:
         for x in range(0, width, LANES):
             place = min(x, width - LANES)
-            if exclusive:
-                softmax_block(scaled, y, place, out)
-            else:
-                sigmoid_block(scaled, y, place, out)
+            link_block(scaled, y, place, exclusive, out)
     elif exclusive:
         softmax_row(scaled, y, room[0], room[1], room[2], bits, out)
     else:

@@ -14,6 +14,7 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic, models, overload, register_model
 
 BYTES = 256  # of one vector; four of the widest registers there are
+LANES = BYTES // 4  # float32 numbers in one vector
 
 
 def _intrinsic(generator: Callable[..., Any]) -> Callable[..., Any]:

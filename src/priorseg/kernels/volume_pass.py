@@ -6,12 +6,11 @@ from torch import Tensor
 
 from ..geometry.compiled import compiled
 from .room import Room, room_for
-from .rows import sigmoid_block, softmax_block
+from .rows import link_block
 from .threads import over_rows
-from .vectors import BYTES
+from .vectors import LANES
 
 Parts = dict[int, tuple[np.ndarray, np.ndarray]]  # first piece of a strip -> its sums
-LANES = BYTES // 4  # pixels that the link takes at once
 PIECE = 512  # pixels worked on at a time; a power of two
 
 
@@ -34,18 +33,11 @@ def _probs_piece(
     if width < LANES:
         room[0] = 0
         room[0, :, :, :width] = scaled[:, :, at : at + width]
-        if exclusive:
-            softmax_block(room[0], 0, 0, room[1])
-        else:
-            sigmoid_block(room[0], 0, 0, room[1])
+        link_block(room[0], 0, 0, exclusive, room[1])
         out[:, :, at : at + width] = room[1, :, :, :width]
         return
     for x in range(0, width, LANES):
-        place = at + min(x, width - LANES)
-        if exclusive:
-            softmax_block(scaled, 0, place, out)
-        else:
-            sigmoid_block(scaled, 0, place, out)
+        link_block(scaled, 0, at + min(x, width - LANES), exclusive, out)
 
 
 @compiled
@@ -168,17 +160,20 @@ def moments(height: Tensor, q: Tensor, temperature: Tensor, ordered: bool) -> tu
 
 
 def apply(
-    height: Tensor, q: Tensor, temperature: Tensor, ordered: bool, room: Room | None = None
+    height: Tensor, q: Tensor | None, temperature: Tensor, ordered: bool, room: Room | None = None
 ) -> tuple[Tensor, Tensor]:
     """Give (height + q) / temperature and its link.
 
     Parameters
     ----------
     height : (B, K, *S) float32 on the CPU
-    q : (B, K)
+    q : (B, K)   None = 0
     temperature : ()
     """
-    source, shifts = _flat(height), q.detach().numpy().astype(np.float32)
+    source = _flat(height)
+    shifts = np.zeros(source.shape[:2], np.float32)
+    if q is not None:
+        shifts[:] = q.detach().numpy()
     scaled, out = (room_for(room, f"volume.{name}", source.shape) for name in ("scaled", "u"))
     cold = np.float32(float(temperature))
     for sample in range(len(source)):

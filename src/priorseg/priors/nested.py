@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..geometry import lone_components
 from ..kernels import volume_pass
-from ..kernels.ordering import LANES, falls, pooled
+from ..kernels.ordering import falls, pooled
 from ..kernels.room import Room
+from ..kernels.vectors import LANES
 from ..links import SOFTMAX, Link, Ordered
 from ..prior import (
     Certificate,
@@ -155,8 +156,7 @@ class Nested(Prior):
         if falls(height, prep.channels):
             field, scaled, probs = pooled(height, prep.channels, heat, room)
             return (field,), scaled, probs
-        still = torch.zeros(height.shape[:2])
-        return (nothing(u),), *volume_pass.apply(height, still, temperature, True, room)
+        return (nothing(u),), *volume_pass.apply(height, None, temperature, True, room)
 
     def moves(self, prep: _Prep) -> bool:
         """Say whether the link is ordered: exclusive labels have no field."""

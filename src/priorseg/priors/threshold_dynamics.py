@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..kernels.blur import blur, squared
-from ..kernels.dynamics import LANES, Dynamics, sweep
+from ..kernels.dynamics import Dynamics, sweep
 from ..kernels.dynamics_grad import differentiable_sweep
 from ..kernels.room import Room
+from ..kernels.vectors import LANES
 from ..links import SOFTMAX, Link
 from ..operators import blur_radius, gradient, half_taps, relative_spacing
 from ..prior import Dual, Prior, compilable, log_parameter, single_images
