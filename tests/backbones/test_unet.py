@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from priorseg.backbones import BACKBONES, UNet
-from priorseg.backbones.unet import pad_to_multiple
+from priorseg.backbones.padding import pad_to_multiple
 
 
 @pytest.mark.parametrize("norm", ["group", "batch"])

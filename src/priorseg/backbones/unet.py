@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..spec import Range
+from .checks import check_image, check_whole
+from .padding import pad_to_multiple
 
 Norm = Literal["group", "batch"]
 
@@ -112,8 +114,7 @@ class UNet(nn.Module):
         ------
         ValueError  if the shape does not fit.
         """
-        if image.ndim != 4 or image.shape[1] != self.in_channels or 0 in image.shape:
-            raise ValueError(f"UNet wants (B, {self.in_channels}, Y, X), got {tuple(image.shape)}.")
+        check_image("UNet", image, self.in_channels)
         height, width = image.shape[2:]
         x = pad_to_multiple(image, self.multiple)
         skips = []
@@ -129,35 +130,10 @@ class UNet(nn.Module):
         return logits[..., :height, :width]
 
 
-def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Extend an image at the far ends of Y and X; mirrored where it is large enough.
-
-    Parameters
-    ----------
-    image : (B, C, Y, X)
-    multiple : int   > 0
-
-    Returns
-    -------
-    (B, C, Y', X')   the sizes rounded up to the multiple
-    """
-    for axis, size in ((2, image.shape[2]), (3, image.shape[3])):
-        missing = -size % multiple
-        if missing:
-            pad = (0, missing, 0, 0) if axis == 3 else (0, 0, 0, missing)
-            image = functional.pad(image, pad, mode="reflect" if missing < size else "replicate")
-    return image
-
-
 def _check(in_channels: int, out_channels: int, width: int, depth: int, norm: str) -> None:
-    limits = {
-        "in_channels": (in_channels, 1, 64),
-        "out_channels": (out_channels, 1, 256),
-        "width": (width, 1, 256),
-        "depth": (depth, 0, 6),
-    }
-    for name, (value, low, high) in limits.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value!r}.")
+    check_whole("in_channels", in_channels, 1, 64)
+    check_whole("out_channels", out_channels, 1, 256)
+    check_whole("width", width, 1, 256)
+    check_whole("depth", depth, 0, 6)
     if norm not in ("group", "batch"):
         raise ValueError(f"norm must be 'group' or 'batch', got {norm!r}.")
