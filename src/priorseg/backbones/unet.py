@@ -1,6 +1,7 @@
 """A U-Net for images of any size."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -8,28 +9,9 @@ from torch.nn import functional
 
 from ..spec import Range
 from .checks import check_image, check_whole
+from .inner import Inner, RegularisedActivation, check_inner
+from .layers import Norm, check_norm, convolutions
 from .padding import pad_to_multiple
-
-Norm = Literal["group", "batch"]
-
-
-def _norm(kind: Norm, channels: int) -> nn.Module:
-    if kind == "batch":
-        return nn.BatchNorm2d(channels)
-    groups = next(g for g in (8, 4, 2, 1) if channels % g == 0)
-    return nn.GroupNorm(groups, channels)
-
-
-def _block(inner: int, outer: int, kind: Norm) -> nn.Sequential:
-    """Make two 3x3 convolutions, each with norm and ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(inner, outer, 3, padding=1, bias=False),
-        _norm(kind, outer),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(outer, outer, 3, padding=1, bias=False),
-        _norm(kind, outer),
-        nn.ReLU(inplace=True),
-    )
 
 
 class UNet(nn.Module):
@@ -47,6 +29,14 @@ class UNet(nn.Module):
     depth : int          number of halvings; 0 = no downsampling
     norm : str           'group' (independent of the batch) or 'batch' (faster when frozen, and
                          the same whatever the tile)
+    inner : str          what the decoder's blocks end in: 'none' = ReLU, else the activation with
+                         this prior, see `RegularisedActivation`
+    inner_sweeps, inner_weight, inner_sigma   its arguments; weight and sigma start there and can
+                         be learned: ``inner_parameters()`` gives them
+
+    Raises
+    ------
+    ValueError  for arguments out of range.
 
     Source: Ronneberger, Fischer and Brox, MICCAI 2015; padded convolutions and norms added.
     """
@@ -61,21 +51,32 @@ class UNet(nn.Module):
         width: Annotated[int, Range(1, 256, log=True)] = 16,
         depth: Annotated[int, Range(0, 6)] = 4,
         norm: Norm = "group",
+        inner: Inner = "none",
+        inner_sweeps: Annotated[int, Range(1, 100)] = 3,
+        inner_weight: Annotated[float, Range(0.01, 20, log=True)] = 1.0,
+        inner_sigma: Annotated[float, Range(0.5, 10, log=True, unit="px")] = 1.0,
     ) -> None:
         super().__init__()
-        _check(in_channels, out_channels, width, depth, norm)
-        self._settings = {
+        _check(in_channels, out_channels, width, depth)
+        check_norm(norm)
+        check_inner(inner)
+        self._settings: dict[str, Any] = {
             "in_channels": in_channels,
             "out_channels": out_channels,
             "width": width,
             "depth": depth,
             "norm": norm,
         }
+        about = {"sweeps": inner_sweeps, "weight": inner_weight, "sigma": inner_sigma}
+        if inner != "none":  # what is plain keeps the settings it always had
+            self._settings |= {"inner": inner, **{f"inner_{k}": v for k, v in about.items()}}
         sizes = [min(width * 2**level, width * 16) for level in range(depth + 1)]
-        inner = [in_channels, *sizes[:-1]]
-        self.down = nn.ModuleList(_block(a, b, norm) for a, b in zip(inner, sizes, strict=True))
+        before = [in_channels, *sizes[:-1]]
+        self.down = nn.ModuleList(
+            convolutions(a, b, norm) for a, b in zip(before, sizes, strict=True)
+        )
         self.up = nn.ModuleList(
-            _block(deep + skip, skip, norm)
+            convolutions(deep + skip, skip, norm, last=_activation(inner, about))
             for skip, deep in zip(sizes[-2::-1], sizes[:0:-1], strict=True)
         )
         self.out = nn.Conv2d(sizes[0], out_channels, 1)
@@ -94,6 +95,12 @@ class UNet(nn.Module):
     def multiple(self) -> int:
         """Give the number that image sizes are padded to a multiple of."""
         return 1 << int(self._settings["depth"])
+
+    def inner_parameters(self) -> Iterator[nn.Parameter]:
+        """Give the parameters of the priors inside; they take no gradients until told to."""
+        for module in self.modules():
+            if isinstance(module, RegularisedActivation):
+                yield from module.parameters()
 
     def settings(self) -> dict[str, Any]:
         """Give the constructor arguments that rebuild this network, as plain values."""
@@ -130,10 +137,12 @@ class UNet(nn.Module):
         return logits[..., :height, :width]
 
 
-def _check(in_channels: int, out_channels: int, width: int, depth: int, norm: str) -> None:
+def _activation(inner: Inner, about: dict[str, Any]) -> nn.Module | None:
+    return None if inner == "none" else RegularisedActivation(inner, **about)
+
+
+def _check(in_channels: int, out_channels: int, width: int, depth: int) -> None:
     check_whole("in_channels", in_channels, 1, 64)
     check_whole("out_channels", out_channels, 1, 256)
     check_whole("width", width, 1, 256)
     check_whole("depth", depth, 0, 6)
-    if norm not in ("group", "batch"):
-        raise ValueError(f"norm must be 'group' or 'batch', got {norm!r}.")
