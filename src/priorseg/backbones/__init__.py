@@ -3,10 +3,23 @@
 from torch import nn
 
 from .deeplabv3plus import DeepLabV3Plus
+from .monai_net import MonaiNet
 from .segnet import SegNet
 from .unet import UNet
+from .wrapped import Wrapped, from_onnx, from_torchscript
 
-BACKBONES: dict[str, type[nn.Module]] = {cls.name: cls for cls in (UNet, SegNet, DeepLabV3Plus)}
+BACKBONES: dict[str, type[nn.Module]] = {
+    cls.name: cls for cls in (UNet, SegNet, DeepLabV3Plus, MonaiNet)
+}
 """What a bundle may name."""
 
-__all__ = ["BACKBONES", "DeepLabV3Plus", "SegNet", "UNet"]
+__all__ = [
+    "BACKBONES",
+    "DeepLabV3Plus",
+    "MonaiNet",
+    "SegNet",
+    "UNet",
+    "Wrapped",
+    "from_onnx",
+    "from_torchscript",
+]
