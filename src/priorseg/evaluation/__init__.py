@@ -1,0 +1,1 @@
+"""Measure segmenters on sets of images, the same way for every row of a table."""

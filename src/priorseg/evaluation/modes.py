@@ -1,0 +1,98 @@
+"""How a row of a table turns logits into labels, read from a short text."""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import priors as _priors  # noqa: F401 - registers the priors
+from ..prior import Prior
+from ..spec import parameters, registered
+
+
+@dataclass(frozen=True)
+class Call:
+    """A name with keyword settings."""
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Say what happens to the logits.
+
+    Parameters
+    ----------
+    kind : str     'plain': the link alone; 'trained': the head of the bundle; 'post': given
+                   priors, applied after the training; 'baseline': one of `priorseg.baselines`
+    calls : tuple  the priors or the baseline
+    """
+
+    kind: str
+    calls: tuple[Call, ...] = ()
+
+
+def parse_mode(text: str) -> Mode:
+    """Read ``plain``, ``trained``, ``post:volume + star(label=1)`` or ``baseline:name(...)``.
+
+    Settings are plain Python literals; a hyphen in a name may be an underscore.
+
+    Raises
+    ------
+    ValueError  for anything else; shows the text.
+    """
+    kind, _, rest = text.partition(":")
+    kind, rest = kind.strip(), rest.strip()
+    if kind in ("plain", "trained") and not rest:
+        return Mode(kind)
+    if kind in ("post", "baseline") and rest:
+        calls = _calls(rest, text)
+        if kind == "post" or len(calls) == 1:
+            return Mode(kind, calls)
+    raise ValueError(
+        f"mode {text!r} must be plain, trained, post:PRIOR(...) + PRIOR(...), or "
+        "baseline:NAME(...)."
+    )
+
+
+def _calls(rest: str, text: str) -> tuple[Call, ...]:
+    if rest.replace("-", "").replace("_", "").isalnum():  # a hyphen would read as minus
+        return (Call(rest),)
+    head, bracket, tail = rest.partition("(")
+    try:
+        node = ast.parse(head.replace("-", "_") + bracket + tail, mode="eval").body
+        return tuple(_flat(node))
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise ValueError(f"mode {text!r} cannot be read: {error}") from None
+
+
+def _flat(node: ast.expr) -> list[Call]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [*_flat(node.left), *_flat(node.right)]
+    if isinstance(node, ast.Name):
+        return [Call(node.id)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+        settings = {str(word.arg): ast.literal_eval(word.value) for word in node.keywords}
+        return [Call(node.func.id, settings)]
+    raise ValueError("names with keyword settings are needed, like star(label=1)")
+
+
+def make_prior(call: Call) -> Prior:
+    """Build a prior.
+
+    Raises
+    ------
+    ValueError  for an unknown name, unknown settings or wrong values; says what is known.
+    """
+    constructor = registered().get(call.name)
+    if constructor is None:
+        raise ValueError(f"prior {call.name!r} is unknown. Known: {', '.join(registered())}.")
+    known = parameters(constructor)
+    unknown = sorted(set(call.settings) - set(known))
+    if unknown:
+        raise ValueError(f"{call.name} has no setting {unknown}; it has {', '.join(known)}.")
+    try:
+        return constructor(**call.settings)  # type: ignore[no-any-return]
+    except TypeError as error:
+        raise ValueError(f"{call.name}: {error}") from error

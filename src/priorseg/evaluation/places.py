@@ -1,0 +1,102 @@
+"""Where the networks and the images of a protocol lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from ..bundle import SUFFIX, ZOO, load_bundle
+from ..bundle_format import BundleError, read_header, read_numbers
+from .examples import Example, crop_about, load_examples
+from .protocol import ImageSet, Protocol, Row
+
+if TYPE_CHECKING:
+    from ..segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class Places:
+    """Find and load what a protocol names.
+
+    Parameters
+    ----------
+    data : Path   the folder with the data sets
+    runs : Path   the folder that paths of bundles start from
+    """
+
+    data: Path
+    runs: Path
+
+    def bundle(self, row: Row, seed: int) -> Path:
+        """Give the file of a row's network; names of shipped models count where no file has it."""
+        text = row.bundle.replace("{seed}", str(seed))
+        path, shipped = self.runs / text, ZOO / f"{Path(text).name}{SUFFIX}"
+        return shipped if not path.exists() and shipped.is_file() and "/" not in text else path
+
+    def _regressor(self, row: Row, seed: int) -> Path | None:
+        return self.runs / row.regressor.replace("{seed}", str(seed)) if row.regressor else None
+
+    def missing(self, protocol: Protocol) -> list[tuple[str, int, Path]]:
+        """List row, seed and path of the networks and regressors that are not there."""
+        lost = []
+        for row in protocol.rows:
+            for seed in row.seeds:
+                wanted = [self.bundle(row, seed), self._regressor(row, seed)]
+                lost += [(row.name, seed, path) for path in wanted if path and not path.is_file()]
+        return lost
+
+    def sha256(self, row: Row, seed: int) -> str:
+        """Give the digest of a row's bundle, after checking it.
+
+        Raises
+        ------
+        BundleError  for a damaged file; names it.
+        """
+        path = self.bundle(row, seed)
+        try:
+            return read_numbers(path, read_header(path))[1]
+        except BundleError as error:
+            raise BundleError(f"{row.name}, seed {seed}: {path}: {error}") from None
+
+    def load(self, row: Row, seed: int, device: str) -> "Segmenter":
+        """Load a row's network and bring it to a device.
+
+        Raises
+        ------
+        BundleError  for a damaged file; names it.
+        ValueError   if the device cannot be used.
+        """
+        path = self.bundle(row, seed)
+        try:
+            segmenter = load_bundle(path)
+        except BundleError as error:
+            raise BundleError(f"{row.name}, seed {seed}: {path}: {error}") from None
+        try:
+            return segmenter.to(device)
+        except (RuntimeError, AssertionError) as error:  # torch raises either
+            raise ValueError(f"device {device!r} cannot be used: {error}") from error
+
+    def regressor(self, row: Row, seed: int, device: str) -> nn.Module | None:
+        """Load the network of a row that predicts volumes, if it names one."""
+        path = self._regressor(row, seed)
+        if path is None:
+            return None
+        from ..guidance import load_regressor
+
+        found: nn.Module = load_regressor(path)
+        return found.to(device).eval()
+
+    def examples(self, one: ImageSet, protocol: Protocol) -> list[Example]:
+        """Read and cut the images of a set; see `load_examples` and `crop_about`."""
+        found = load_examples(
+            self.data,
+            one.folder,
+            one.split,
+            longest=one.longest,
+            instances="instances" in protocol.measures,
+        )[: one.limit]
+        if not one.about:
+            return found
+        members = protocol.task.objects[one.about]
+        return [crop_about(example, members, one.ratio) for example in found]

@@ -1,0 +1,243 @@
+"""From an image, or from logits that several rows share, to labels."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .. import guidance
+from ..prior import Prior
+from ..scene import Scene
+from ..solver import solve
+from .measures import Found, Task
+from .modes import Call, Mode, make_prior, parse_mode
+
+if TYPE_CHECKING:
+    from ..segmenter import Segmenter
+    from ..tiles import Precision
+
+Guide = Literal["truth", "network", "regressed"]
+GUIDES = ("truth", "network", "regressed")
+
+
+class Network:
+    """Compute the logits of one image, and say how long that took.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    precision : str   see `Segmenter.logits`
+    """
+
+    def __init__(self, segmenter: "Segmenter", precision: "Precision" = "float32") -> None:
+        self.segmenter, self.precision = segmenter, precision
+
+    @torch.no_grad()
+    def __call__(self, image: NDArray[Any]) -> tuple[Tensor, float]:
+        """Give the logits (1, K, Y, X) at the image's own resolution, and seconds."""
+        start = perf_counter()
+        logits = self.segmenter.logits(image, precision=self.precision)
+        if logits.is_cuda:
+            torch.cuda.synchronize(logits.device)
+        return logits, perf_counter() - start
+
+
+class Predictor:
+    """Turn an image into labels with a segmenter, in one of several modes.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    mode : str or Mode    see `parse_mode`
+    task : Task           gives the objects to baselines and to instances; None = one object per
+                          label
+    volumes, centres      where priors that ask for them get them: 'truth' (an oracle: name the
+                          row so), 'network', or 'regressed' (volumes only)
+    regressor : Module    for volumes='regressed', see `priorseg.guidance`
+    sweeps : int          None = the head's; for 'post'
+    temperature : float   None = the head's
+    precision : str       of the network
+
+    Raises
+    ------
+    ValueError  for a mode, prior, baseline or guide that does not exist.
+    """
+
+    def __init__(
+        self,
+        segmenter: "Segmenter",
+        mode: str | Mode = "trained",
+        *,
+        task: Task | None = None,
+        volumes: Guide = "network",
+        centres: Guide = "network",
+        regressor: nn.Module | None = None,
+        sweeps: int | None = None,
+        temperature: float | None = None,
+        precision: "Precision" = "float32",
+    ) -> None:
+        self.mode = parse_mode(mode) if isinstance(mode, str) else mode
+        self.task = task or Task(tuple(segmenter.labels.values()))
+        if volumes not in GUIDES or centres not in GUIDES[:2]:
+            raise ValueError(
+                f"volumes {volumes!r} must be one of {', '.join(GUIDES)}; centres {centres!r} one "
+                "of truth, network."
+            )
+        head = segmenter.head
+        self.network, self.link = Network(segmenter, precision), head.link
+        self.guides = {"volumes": volumes, "centres": centres, "regressor": regressor}
+        self.priors: list[Prior] = []
+        if self.mode.kind == "trained":
+            self.priors = list(head.priors)  # type: ignore[arg-type]
+        elif self.mode.kind == "post":
+            device = next(segmenter.backbone.parameters()).device
+            self.priors = [make_prior(call).to(device) for call in self.mode.calls]
+        own = float(head.temperature.detach())
+        self.temperature = own if temperature is None else temperature
+        self.sweeps = (head.sweeps if sweeps is None else sweeps) if self.priors else 0
+        self._baseline = (
+            find_baseline(self.mode.calls[0], self.task) if self.mode.kind == "baseline" else None
+        )
+
+    def __call__(self, image: NDArray[np.float32], truth: NDArray[Any] | None = None) -> Found:
+        """Segment one image; see `finish`."""
+        logits, seconds = self.network(image)
+        return self.finish(logits, image, truth, network_seconds=seconds)
+
+    @torch.no_grad()
+    def finish(
+        self,
+        logits: Tensor,
+        image: NDArray[np.float32],
+        truth: NDArray[Any] | None = None,
+        *,
+        instances: NDArray[Any] | None = None,
+        network_seconds: float = 0.0,
+    ) -> Found:
+        """Turn the logits of an image into labels.
+
+        Parameters
+        ----------
+        logits : (1, K, Y, X)    of the network, for this image
+        image : (Y, X, 3)        for priors and baselines that look at it
+        truth : (Y, X)           true labels, read by the guides 'truth' alone
+        instances : (Y, X)       true instances, for the guide 'truth' where objects touch
+        network_seconds : float  goes into the result
+        """
+        start = perf_counter()
+        scene = self._scene(logits, image, (truth, instances))
+        solution = solve(
+            logits,
+            self.priors,
+            scene,
+            sweeps=self.sweeps,
+            temperature=self.temperature,
+            link=self.link,
+        )
+        decoded = solution.decode()
+        if self._baseline is not None:
+            probs = decoded.probs[0].float().cpu().numpy()
+            labels = np.asarray(self._baseline(probs, np.asarray(image, np.float32)))
+        else:
+            labels = decoded.labels[0].cpu().numpy()
+        spent = perf_counter() - start
+        found = Found(
+            labels,
+            centres=_points(scene),
+            seconds={"network": network_seconds, "solve": spent},
+        )
+        return replace(found, instances=self._instances(found))
+
+    def _scene(
+        self, logits: Tensor, image: NDArray[np.float32], known: Sequence[NDArray[Any] | None]
+    ) -> Scene:
+        reads = {name for prior in self.priors for name in prior.reads}
+        scene = Scene()
+        if reads & {"centres", "volumes"}:
+            scene = self._guided(logits, *known)
+        if "image" in reads:
+            unit = self.network.segmenter.preprocessing.tensor(image)
+            scene = replace(scene, image=unit.to(logits.device))
+        return scene
+
+    def _guided(
+        self, logits: Tensor, truth: NDArray[Any] | None, instances: NDArray[Any] | None
+    ) -> Scene:
+        """Ask for volumes and centres as the guides say; proposals as `Segmenter.guide` makes."""
+        segmenter = self.network.segmenter
+        scale = None
+        if segmenter.card.centres == "network":
+            scale = segmenter.object_px(int(logits.shape[2]), int(logits.shape[3]))
+        labels = None
+        if truth is not None:
+            plain = np.asarray(truth, np.int64)
+            if self.task.ignore is not None:
+                plain = np.where(plain == self.task.ignore, -1, plain)  # unlabelled
+            labels = torch.from_numpy(plain)[None].to(logits.device)
+        numbers = None
+        if instances is not None:
+            numbers = torch.from_numpy(np.asarray(instances, np.int64))[None]
+        return guidance.scene_of(
+            logits,
+            self.priors,
+            self.link,
+            truth=labels,
+            instances=numbers,
+            temperature=self.temperature,
+            object_px=scale,
+            **self.guides,  # type: ignore[arg-type]
+        )
+
+    def _instances(self, found: Found) -> NDArray[Any] | None:
+        """Split the object at the trees of its star prior, if it has one."""
+        members = self.task.objects.get(self.task.instances, ())
+        for label, points in found.centres.items():
+            if label in members and len(points):
+                return np.asarray(guidance.instances(found.labels, points, list(members)))
+        return None
+
+
+def _points(scene: Scene) -> dict[int, NDArray[np.float64]]:
+    """Give the centres of the first sample, without the rows that stand for none."""
+    found = {}
+    for label, centres in scene.centres.items():
+        rows = torch.as_tensor(centres).detach().cpu().double()
+        rows = (rows[0] if rows.ndim == 3 else rows).reshape(-1, 2)
+        found[int(label)] = rows[~rows.isnan().any(1)].numpy()
+    return found
+
+
+def find_baseline(call: Call, task: Task) -> Callable[..., Any]:
+    """Look a baseline up and give it its settings; the task's objects if it takes them.
+
+    Raises
+    ------
+    ValueError  for an unknown name or setting; says which are known.
+    """
+    from ..baselines import BASELINES
+
+    table: Mapping[str, Callable[..., Any]] = BASELINES
+    found = table.get(call.name) or table.get(call.name.replace("_", "-"))
+    if found is None:
+        raise ValueError(f"baseline {call.name!r} is unknown. Known: {', '.join(table)}.")
+    takes = inspect.signature(found).parameters
+    given: dict[str, Any] = {"objects": list(task.objects.values()), "single": not task.many}
+    settings = {key: value for key, value in given.items() if key in takes} | dict(call.settings)
+    free = any(one.kind is one.VAR_KEYWORD for one in takes.values())
+    unknown = sorted(set(settings) - set(takes)) if not free else []
+    if unknown:
+        raise ValueError(
+            f"baseline {call.name!r} has no setting {unknown}; it has {_names(list(takes))}."
+        )
+    return partial(found, **settings)
+
+
+def _names(takes: Sequence[str]) -> str:
+    return ", ".join(takes[2:]) or "none"

@@ -1,0 +1,185 @@
+"""The file of results: one record per row, seed, set and condition, added as they are made."""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .protocol import Protocol, Row
+
+VERSION = 1
+Key = tuple[str, int, str, str]  # row, seed, set, condition
+
+
+@dataclass(frozen=True)
+class Record:
+    """Hold what was measured in one run over one set of images.
+
+    Parameters
+    ----------
+    row, set, condition : str   names of the protocol
+    seed : int                  of the network
+    settings : mapping          of the row
+    source : mapping            of the images: folder, split and how they were cut
+    noise : mapping             kind and level
+    bundle, sha256 : str        the network
+    images : list of dict       {'name', 'scores': measure -> value or None, 'counts'}
+    """
+
+    row: str
+    seed: int
+    set: str
+    condition: str
+    settings: Mapping[str, Any]
+    source: Mapping[str, Any]
+    noise: Mapping[str, Any]
+    bundle: str
+    sha256: str
+    images: Sequence[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        """Tell records apart."""
+        return self.row, self.seed, self.set, self.condition
+
+    def same_but_images(self, other: "Record") -> bool:
+        """Say whether two records were made by the same network in the same way.
+
+        The place of the network does not matter.
+        """
+        return all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("row", "seed", "set", "condition", "sha256", "source", "noise")
+        ) and _but_place(self.settings) == _but_place(other.settings)
+
+
+def settings_of(row: Row) -> dict[str, Any]:
+    """Give what changes the figures of a row, as JSON values."""
+    named = asdict(row)
+    return {key: named[key] for key in named if key not in ("name", "seeds", "baseline")}
+
+
+def _but_place(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != "bundle"}
+
+
+def image_record(
+    name: str, scores: Mapping[str, float], counts: Mapping[str, list[Any]]
+) -> dict[str, Any]:
+    """Give the JSON values of one image; nan becomes null."""
+    plain = {key: None if math.isnan(value) else value for key, value in scores.items()}
+    return {"name": name, "scores": plain, "counts": dict(counts)}
+
+
+class Results:
+    """Read and extend a file of results.
+
+    Parameters
+    ----------
+    path : Path
+    what : mapping   `Protocol.what`: what all records have in common
+    title : str
+    """
+
+    def __init__(self, path: Path, what: Mapping[str, Any], title: str) -> None:
+        self.path, self.what, self.title = Path(path), dict(what), title
+        self.records: dict[Key, Record] = {}
+
+    @classmethod
+    def open(cls, path: Path | str, protocol: Protocol, *, resume: bool) -> "Results":
+        """Start a file, or go on with one.
+
+        Raises
+        ------
+        FileExistsError  if the file exists and is not to be resumed.
+        ValueError       if it is no file of results, or one of another protocol; says what differs.
+        """
+        path = Path(path)
+        found = cls(path, protocol.what(), protocol.title)
+        if path.is_dir() or not path.parent.is_dir():
+            raise ValueError(f"{path} must be a file in a folder that exists.")
+        if not path.exists():
+            return found
+        if not resume:
+            raise FileExistsError(
+                f"{path} exists. Add --resume to go on with it, or name another file."
+            )
+        old = cls.read(path)
+        differing = [key for key in found.what if old.what.get(key) != found.what[key]]
+        if differing:
+            raise ValueError(
+                f"{path} was measured with another {', '.join(differing)}: "
+                f"{ {key: old.what.get(key) for key in differing} } instead of "
+                f"{ {key: found.what[key] for key in differing} }. Name another file."
+            )
+        found.records = old.records
+        return found
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Results":
+        """Read a file of results.
+
+        Raises
+        ------
+        FileNotFoundError  if there is none.
+        ValueError         if it is something else or damaged.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"The file of results {path} does not exist.")
+        try:
+            plain = json.loads(path.read_text(encoding="utf-8"))
+            if plain["version"] != VERSION:
+                raise ValueError(f"version {plain['version']!r} is unknown")
+            found = cls(path, plain["what"], str(plain["title"]))
+            for one in plain["records"]:
+                record = Record(**one)
+                found.records[record.key] = record
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ValueError(
+                f"{path} is no file of results or is damaged ({error}). Move it away to start anew."
+            ) from None
+        return found
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Add records and write the file; a failure leaves the file and its records as before.
+
+        Raises
+        ------
+        OSError  if it cannot be written, for instance because the disk is full.
+        """
+        before = dict(self.records)
+        self.records.update({record.key: record for record in records})
+        try:
+            self._write()
+        except BaseException:
+            self.records = before
+            raise
+
+    def _write(self) -> None:
+        plain = {
+            "version": VERSION,
+            "title": self.title,
+            "what": self.what,
+            "records": [asdict(record) for record in self.records.values()],
+        }
+        write_whole(self.path, json.dumps(plain, allow_nan=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file by a text; after a failure the old file is still there, whole."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,200 @@
+"""Means over images, spread over seeds, and paired bootstrap intervals.
+
+A table of one measure has the shape (seeds, images), nan where an image has no value. A pooled
+measure is computed from counts summed over images, (seeds, images, ...). The bootstrap draws
+images with replacement, the same draw for every seed and for both rows of a difference, averages
+over the seeds, and takes percentiles. It tells how far the difference depends on the images that
+happen to be in the set; the spread over seeds tells how far it depends on the training run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics import label_iou
+
+Values = NDArray[np.float64]
+Score = Callable[[Values], Values]
+_BLOCK = 500  # draws at a time, so that pooled counts stay small
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Hold what a table says about one row.
+
+    Parameters
+    ----------
+    mean : float           over images, then seeds
+    deviation : float      standard deviation over seeds (n - 1 in the denominator); nan for one
+    low, high : float      range over seeds
+    seeds : tuple          the value of each seed
+    images : int           images that have a value for at least one seed
+    """
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    seeds: tuple[float, ...]
+    images: int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Hold a paired difference with its bootstrap interval.
+
+    Parameters
+    ----------
+    difference : float   row minus baseline
+    low, high : float    ends of the interval
+    level : float        0.95 = 95 %
+    """
+
+    difference: float
+    low: float
+    high: float
+    level: float = 0.95
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Say whether 0 lies outside."""
+        return self.low > 0 or self.high < 0
+
+
+def per_seed(values: Values, score: Score | None = None) -> Values:
+    """Give one number per seed, (seeds,): the mean over images, or a score of summed counts."""
+    return _weighted(values, np.ones((1, values.shape[1])), score)[:, 0]
+
+
+def summarise(values: Values, score: Score | None = None) -> Summary:
+    """Summarise one row.
+
+    Parameters
+    ----------
+    values : (seeds, images), or counts (seeds, images, ...) with a score
+    score : call   counts (..., *count shape) to values (...), for pooled measures
+
+    Raises
+    ------
+    ValueError  without seeds or images.
+    """
+    values = _table(values)
+    each = per_seed(values, score)
+    known = each[~np.isnan(each)]
+    if known.size == 0:
+        return Summary(np.nan, np.nan, np.nan, np.nan, tuple(each.tolist()), 0)
+    flat = values.reshape(*values.shape[:2], -1)
+    return Summary(
+        mean=float(known.mean()),
+        deviation=float(known.std(ddof=1)) if known.size > 1 else np.nan,
+        low=float(known.min()),
+        high=float(known.max()),
+        seeds=tuple(each.tolist()),
+        images=int((~np.isnan(flat).all(2)).any(0).sum()),
+    )
+
+
+def paired_bootstrap(
+    row: Values,
+    baseline: Values,
+    score: Score | None = None,
+    *,
+    draws: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Give the difference of two rows and its percentile interval over images.
+
+    Parameters
+    ----------
+    row, baseline : (seeds, images) or counts (seeds, images, ...)   the same images in the same
+                    order; the numbers of seeds may differ, each row is averaged over its own
+    score : call    see `summarise`
+    draws : int     >= 100
+    level : float   in (0, 1)
+    seed : int      of the draws
+
+    Raises
+    ------
+    ValueError  if the rows have different images, or too few draws.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    """
+    row, baseline = _table(row), _table(baseline)
+    if row.shape[1:] != baseline.shape[1:]:
+        raise ValueError(
+            f"The rows have {row.shape[1:]} and {baseline.shape[1:]} images (and counts); a "
+            "paired comparison needs the same images."
+        )
+    if draws < 100 or not 0 < level < 1:
+        raise ValueError(f"draws {draws} must be >= 100 and level {level} between 0 and 1.")
+    weights = _draws(row.shape[1], draws, seed)
+    found = [
+        _difference(row, baseline, weights[start : start + _BLOCK], score)
+        for start in range(0, draws, _BLOCK)
+    ]
+    sampled = np.concatenate(found)
+    sampled = sampled[~np.isnan(sampled)]
+    middle = float(_difference(row, baseline, np.ones((1, row.shape[1])), score)[0])
+    if sampled.size == 0:
+        return Interval(middle, np.nan, np.nan, level)
+    low, high = np.percentile(sampled, [50 * (1 - level), 50 * (1 + level)])
+    return Interval(middle, float(low), float(high), level)
+
+
+@lru_cache(maxsize=4)
+def _draws(images: int, draws: int, seed: int) -> Values:
+    """Say how often each image occurs in each draw, (draws, images); tables ask many times."""
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(images, np.full(images, 1 / images), size=draws).astype(float)
+    weights.setflags(write=False)
+    return weights
+
+
+def _table(values: Any) -> Values:
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim < 2 or 0 in table.shape[:2]:
+        raise ValueError(f"A table has shape {table.shape}; (seeds, images, ...) is needed.")
+    return table
+
+
+def _difference(row: Values, baseline: Values, weights: Values, score: Score | None) -> Values:
+    """Give the difference of the seeds' averages for every draw, (draws,)."""
+    ours, theirs = (_weighted(values, weights, score) for values in (row, baseline))
+    return np.asarray(ours.mean(0) - theirs.mean(0))
+
+
+def _weighted(values: Values, weights: Values, score: Score | None) -> Values:
+    """Give the mean over weighted images, or the score of weighted sums, (seeds, draws)."""
+    if score is not None:
+        return score(np.tensordot(weights, values, (1, 1)).swapaxes(0, 1))
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0) @ weights.T
+    count = known.astype(np.float64) @ weights.T
+    found = np.full(total.shape, np.nan)
+    np.divide(total, count, out=found, where=count > 0)
+    return found
+
+
+def pooled_mean_iou(counts: Values) -> Values:
+    """Give the mean IoU of confusion matrices, (..., labels, labels) to (...); a `Score`."""
+    each = label_iou(counts)
+    known = ~np.isnan(each)
+    return np.asarray(np.where(known, each, 0).sum(-1) / np.maximum(known.sum(-1), 1))
+
+
+def pooled_accuracy(counts: Values) -> Values:
+    """Give the accuracy of confusion matrices, (..., labels, labels) to (...); a `Score`."""
+    right = np.trace(counts, axis1=-2, axis2=-1)
+    return np.asarray(right / np.maximum(counts.sum((-2, -1)), 1))
+
+
+def pooled_f1(counts: Values) -> Values:
+    """Give F1 of instance counts (..., thresholds, 3) at the first threshold; a `Score`."""
+    hit, alarm, miss = np.moveaxis(counts[..., 0, :], -1, 0)
+    whole = 2 * hit + alarm + miss
+    return np.where(whole > 0, 2 * hit / np.maximum(whole, 1), 1.0)

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from priorseg.evaluation.statistics import (
+    paired_bootstrap,
+    pooled_accuracy,
+    pooled_f1,
+    pooled_mean_iou,
+    summarise,
+)
+from priorseg.metrics import mean_iou
+
+random = np.random.default_rng(0)
+
+
+def test_a_row_is_averaged_over_images_then_seeds_with_its_spread():
+    found = summarise(np.array([[1.0, 3.0], [5.0, 7.0], [3.0, np.nan]]))
+    assert found.seeds == (2.0, 6.0, 3.0)
+    assert found.mean == pytest.approx(11 / 3)
+    assert found.deviation == pytest.approx(np.std([2, 6, 3], ddof=1))
+    assert (found.low, found.high, found.images) == (2.0, 6.0, 2)
+
+
+def test_one_seed_has_no_spread_and_an_image_without_value_does_not_count():
+    found = summarise(np.array([[0.5, np.nan]]))
+    assert np.isnan(found.deviation)
+    assert (found.mean, found.images) == (0.5, 1)
+    assert np.isnan(summarise(np.full((2, 3), np.nan)).mean)
+
+
+def test_a_constant_gain_is_certain_however_much_images_differ():
+    base = random.normal(0, 100, (3, 20))
+    found = paired_bootstrap(base + 2, base, draws=500)
+    assert (found.low, found.difference, found.high) == pytest.approx((2, 2, 2))
+    assert found.excludes_zero
+
+
+def test_the_interval_is_that_of_scipy():
+    row, base = random.normal(0.3, 1, (2, 60))
+    ours = paired_bootstrap(row[None], base[None], draws=20_000)
+    theirs = stats.bootstrap(
+        (row, base),
+        lambda a, b, axis: a.mean(axis) - b.mean(axis),
+        paired=True,
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
+
+
+def test_averaging_seeds_that_agree_changes_no_interval():
+    row, base = random.random((2, 1, 15))
+    one = paired_bootstrap(row, base, draws=1000, seed=4)
+    three = paired_bootstrap(np.repeat(row, 3, 0), np.repeat(base, 2, 0), draws=1000, seed=4)
+    assert (three.low, three.high) == pytest.approx((one.low, one.high))
+
+
+def test_pooled_scores_are_those_of_the_summed_counts():
+    counts = random.integers(0, 50, (2, 7, 3, 3)).astype(float)
+    found = summarise(counts, pooled_mean_iou)
+    assert found.seeds == pytest.approx([mean_iou(one.sum(0)) for one in counts])
+    right = [np.trace(one.sum(0)) / one.sum() for one in counts]
+    assert summarise(counts, pooled_accuracy).seeds == pytest.approx(right)
+    assert pooled_f1(np.array([[8, 2, 4], [0, 0, 0]])[None]) == pytest.approx([16 / 22])
+    assert pooled_f1(np.zeros((1, 10, 3))) == pytest.approx([1.0])
+
+
+def test_bootstrapped_pooled_scores_are_those_of_a_plain_loop():
+    row, base = random.integers(0, 50, (2, 1, 9, 2, 2)).astype(float)
+    found = paired_bootstrap(row, base, pooled_mean_iou, draws=300, seed=7)
+    weights = np.random.default_rng(7).multinomial(9, np.full(9, 1 / 9), size=300)
+    each = [
+        mean_iou(np.einsum("i,ijk->jk", w, row[0])) - mean_iou(np.einsum("i,ijk->jk", w, base[0]))
+        for w in weights
+    ]
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(each, [2.5, 97.5])))
+
+
+def test_rows_of_different_images_cannot_be_paired():
+    with pytest.raises(ValueError, match="same images"):
+        paired_bootstrap(np.zeros((1, 3)), np.zeros((1, 4)))
+    with pytest.raises(ValueError, match=r"\(seeds, images"):
+        summarise(np.zeros((0, 3)))
