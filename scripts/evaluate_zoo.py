@@ -19,8 +19,8 @@ from priorseg import Segmenter, load_bundle, save_bundle
 from priorseg.decode import Decoded
 from priorseg.metrics import accuracy, confusion, dice, mean_iou
 from priorseg.solver import solve
+from priorseg.training.config import TrainConfig
 from priorseg.training.data import Sample, load_samples
-from priorseg.training.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {
@@ -130,9 +130,8 @@ def main() -> int:
     print(table(scores, counts))
     print(f"seed {segmenter.card.seeds}, sha256 {segmenter.sha256}")
     if options.write:
-        card = dataclasses.replace(
-            RECIPES[options.model].card, seeds=segmenter.card.seeds, scores=scores
-        )
+        config = TrainConfig.from_toml(ROOT / "configs" / "zoo" / f"{options.model}.toml")
+        card = dataclasses.replace(config.make_card(), seeds=segmenter.card.seeds, scores=scores)
         save_bundle(path, segmenter, card)
         print(f"wrote the scores into {path}; sha256 {load_bundle(path).sha256}")
     return 0

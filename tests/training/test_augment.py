@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
-from priorseg.training.augment import Augment, blur
+from priorseg.training.appearance import blur
+from priorseg.training.augment import Augment
 from priorseg.training.data import Sample
 
 STRONG = Augment(
@@ -25,7 +27,7 @@ def sample(height=32, width=24):
 
 
 def seeded(number):
-    return torch.Generator().manual_seed(number)
+    return np.random.default_rng(number)
 
 
 def test_without_strength_a_square_sample_comes_back():

@@ -1,4 +1,4 @@
-"""The command line: ``priorseg demo | segment | models``; heavy imports wait for a subcommand."""
+"""The command line, ``priorseg COMMAND``; heavy imports wait for a subcommand."""
 
 import argparse
 import sys
@@ -48,6 +48,37 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     segment.set_defaults(module="segment")
 
 
+def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    train = commands.add_parser("train", help="train a network as a TOML file says")
+    add = train.add_argument
+    add("config", metavar="CONFIG", help="TOML file; docs/training.md lists its keys")
+    add("--data", metavar="DIR", help="folder of the data sets; default: as the file says")
+    add("-o", "--out", metavar="DIR", help="default: runs/ and the name of the file")
+    text = "begin no epoch that would end later; the same command goes on"
+    add("--minutes", type=float, metavar="N", help=text)
+    add("--seed", type=int, help="instead of the one of the file")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add("--threads", type=int, metavar="N", help="cores for the network on the CPU")
+    train.set_defaults(module="train")
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    evaluate = commands.add_parser("evaluate", help="measure networks as a protocol says")
+    add = evaluate.add_argument
+    add("protocol", metavar="PROTOCOL", help="TOML file; docs/evaluation.md lists its keys")
+    text = "folder of the data sets (default: %(default)s)"
+    add("--data", metavar="DIR", default="../shared/data", help=text)
+    add("--runs", metavar="DIR", help="folder of the networks; default: that of the protocol")
+    text = "results; the tables go beside them as .md (default: the protocol's name)"
+    add("-o", "--out", metavar="JSON", help=text)
+    add("--resume", action="store_true", help="go on with a file of results")
+    add("--available", action="store_true", help="leave out networks that are not there yet")
+    add("--write", action="store_true", help="put the scores into the cards of the networks")
+    add("--device", default="cpu", help="where the network runs: cpu, cuda, mps")
+    add("--threads", type=int, metavar="N", help="cores for the network on the CPU")
+    evaluate.set_defaults(module="evaluate")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="priorseg", description="Interactive segmentation with exact shape priors."
@@ -56,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_segment(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
     models = commands.add_parser("models", help="list the shipped models")
     models.add_argument("--json", action="store_true", help="print the whole cards as JSON")
     models.set_defaults(module="models")

@@ -1,12 +1,18 @@
 """Vary images and label maps at random, reproducibly."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+import numpy as np
 import torch
-from torch import Generator, Tensor
+from numpy.random import Generator
+from torch import Tensor
 from torch.nn import functional
 
+from ..spec import Range
+from . import appearance
 from .data import Sample
 
 
@@ -18,30 +24,50 @@ class Augment:
     ----------
     size : int              side of the result, pixels
     zoom : bool             whether the field of view varies, within the range of the sample
-    rotate : float          largest angle, degrees
+    rotate : float          largest angle, degrees; above 0 half of the images are mirrored
     shift : float           largest shift over the side of the field of view
     stretch : float         largest relative change of the aspect ratio
     mirror_border : bool    what lies outside: the mirrored image, or its mean colour (label 0)
     light : float           strength of contrast, brightness, gamma and tint changes
     colour : float          largest share by which channels are mixed and scaled
+    hue : float             largest turn of all colours about grey, degrees
+    saturation : float      largest relative change of the saturation
+    warmth : float          largest relative change of red against blue
+    grey : float            share of the images that lose their colour
     illumination : float    largest relative change of a slow brightness field
+    vignette : float        largest loss of light in the corners, as a share
     blur_px : float         largest standard deviation of a Gaussian blur
+    rescale : float         largest factor by which an image is shrunk and enlarged again; 1 = not
+    aperture : float        share of the images with dark corners (label 0), as of a round stop
     noise : float           largest standard deviation of white noise, image range 0 to 1
+    shot : float            the same of noise that grows with the root of the brightness
+    pepper : float          largest share of pixels that are black, and as many white ones
+    jpeg : float            share of the images that are stored as JPEG, quality 25 to 90
     """
 
-    size: int
+    size: Annotated[int, Range(8, 4096)]
     zoom: bool = False
-    rotate: float = 0.0
-    shift: float = 0.0
-    stretch: float = 0.0
+    rotate: Annotated[float, Range(0, 180)] = 0.0
+    shift: Annotated[float, Range(0, 1)] = 0.0
+    stretch: Annotated[float, Range(0, 1)] = 0.0
     mirror_border: bool = True
-    light: float = 0.0
-    colour: float = 0.0
-    illumination: float = 0.0
-    blur_px: float = 0.0
-    noise: float = 0.0
+    light: Annotated[float, Range(0, 2)] = 0.0
+    colour: Annotated[float, Range(0, 1)] = 0.0
+    hue: Annotated[float, Range(0, 180)] = 0.0
+    saturation: Annotated[float, Range(0, 1)] = 0.0
+    warmth: Annotated[float, Range(0, 0.9)] = 0.0
+    grey: Annotated[float, Range(0, 1)] = 0.0
+    illumination: Annotated[float, Range(0, 1)] = 0.0
+    vignette: Annotated[float, Range(0, 1)] = 0.0
+    blur_px: Annotated[float, Range(0, 20)] = 0.0
+    rescale: Annotated[float, Range(1, 16)] = 1.0
+    aperture: Annotated[float, Range(0, 1)] = 0.0
+    noise: Annotated[float, Range(0, 1)] = 0.0
+    shot: Annotated[float, Range(0, 1)] = 0.0
+    pepper: Annotated[float, Range(0, 0.5)] = 0.0
+    jpeg: Annotated[float, Range(0, 1)] = 0.0
 
-    def batch(self, samples: list[Sample], random: Generator) -> tuple[Tensor, Tensor]:
+    def batch(self, samples: Sequence[Sample], random: Generator) -> tuple[Tensor, Tensor]:
         """Vary each sample on its own.
 
         Returns
@@ -49,38 +75,39 @@ class Augment:
         images : (B, 3, size, size) float32 in [0, 1]
         labels : (B, size, size) int64
         """
-        pairs = [self._one(sample, random) for sample in samples]
+        pairs = [self.one(sample, random) for sample in samples]
         return torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs])
 
-    def _one(self, sample: Sample, random: Generator) -> tuple[Tensor, Tensor]:
+    def one(self, sample: Sample, random: Generator) -> tuple[Tensor, Tensor]:
+        """Vary a sample, (3, size, size) and (size, size)."""
         image = sample.image[None].float() / 255
         labels = sample.labels[None, None].float()
         grid, factor = self._grid(sample, random)
         if factor > 1.3:  # shrinks: blur first, against aliasing
-            image = blur(image, 0.5 * math.sqrt(factor**2 - 1))
+            image = appearance.blur(image, 0.5 * math.sqrt(factor**2 - 1))
         border = "reflection" if self.mirror_border else "zeros"
         fill = image.new_zeros(1, 3, 1, 1)
         if not self.mirror_border:
             outside = (labels == 0).float()
             fill = (image * outside).sum((2, 3), keepdim=True) / outside.sum().clamp_min(1)
-        moved = (
-            functional.grid_sample(image - fill, grid, padding_mode=border, align_corners=False)
-            + fill
-        )
+        moved = functional.grid_sample(
+            image - fill, grid, padding_mode=border, align_corners=False
+        ).add_(fill)
         moved_labels = functional.grid_sample(
             labels, grid, mode="nearest", padding_mode=border, align_corners=False
         )
-        varied = self._colours(moved, random)
-        return varied[0].clamp(0, 1), moved_labels[0, 0].round().long()
+        varied, hidden = appearance.vary(moved.clamp_(0, 1), self, random)
+        found = moved_labels[0, 0].round().long()
+        return varied[0].clamp(0, 1), found if hidden is None else found.masked_fill(hidden, 0)
 
     def _grid(self, sample: Sample, random: Generator) -> tuple[Tensor, float]:
         """Draw an affine sampling grid, (1, size, size, 2), and its shrinking factor."""
         shape = sample.labels.shape
         low, high = sample.zoom if self.zoom else (1.0, 1.0)
-        zoom = math.exp(_uniform(random, math.log(low), math.log(high)))
-        angle = math.radians(_uniform(random, -self.rotate, self.rotate))
-        aspect = math.exp(_uniform(random, -self.stretch, self.stretch) / 2)
-        mirror = -1.0 if self.rotate and _uniform(random, 0, 1) < 0.5 else 1.0
+        zoom = math.exp(random.uniform(math.log(low), math.log(high)))
+        angle = math.radians(random.uniform(-self.rotate, self.rotate))
+        aspect = math.exp(random.uniform(-self.stretch, self.stretch) / 2)
+        mirror = -1.0 if self.rotate and random.random() < 0.5 else 1.0
         longer = max(shape)
         half = zoom * longer  # in units where an axis of n pixels spans n
         c, s = math.cos(angle), math.sin(angle)
@@ -89,48 +116,9 @@ class Augment:
             ((c * mirror * aspect, -s / aspect), shape[1]),
             ((s * mirror * aspect, c / aspect), shape[0]),
         ):
-            move = _uniform(random, -self.shift, self.shift) * half / side * 2
+            move = random.uniform(-self.shift, self.shift) * half / side * 2
             rows.append([first * half / side, second * half / side, move])
-        theta = torch.tensor([rows])
-        grid = functional.affine_grid(theta, [1, 1, self.size, self.size], align_corners=False)
-        return grid, zoom * longer / self.size
-
-    def _colours(self, image: Tensor, random: Generator) -> Tensor:
-        """Vary light, sharpness and noise of (1, 3, Y, X)."""
-        if self.colour:
-            change = (torch.rand(3, 3, generator=random) * 2 - 1) * self.colour
-            image = torch.einsum("ij,bjyx->biyx", torch.eye(3) + change, image)
-        if self.light:
-            gamma = math.exp(_uniform(random, -self.light, self.light))
-            contrast = math.exp(_uniform(random, -self.light, self.light))
-            tint = (torch.rand(1, 3, 1, 1, generator=random) - 0.5) * self.light * 0.5
-            gain = torch.exp((torch.rand(1, 3, 1, 1, generator=random) - 0.5) * self.light * 0.7)
-            shift = _uniform(random, -self.light, self.light) * 0.2
-            mean = image.mean((1, 2, 3), keepdim=True)
-            image = (image.clamp(1e-4, 1) ** gamma - mean) * contrast * gain + mean + shift + tint
-        if self.illumination:
-            coarse = (torch.rand(1, 1, 3, 3, generator=random) * 2 - 1) * self.illumination
-            field = functional.interpolate(
-                coarse, size=image.shape[2:], mode="bicubic", align_corners=True
-            )
-            image = image * (1 + field)
-        if self.blur_px and _uniform(random, 0, 1) < 0.4:
-            image = blur(image, _uniform(random, 0.1, self.blur_px))
-        if self.noise and _uniform(random, 0, 1) < 0.5:
-            level = _uniform(random, 0, self.noise)
-            image = image + level * torch.randn(image.shape, generator=random)
-        return image
-
-
-def blur(image: Tensor, sigma_px: float) -> Tensor:
-    """Blur (B, C, Y, X) by a Gaussian, borders repeated."""
-    reach = max(1, math.ceil(3 * sigma_px))
-    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma_px) ** 2).to(image)
-    taps = (taps / taps.sum()).view(1, 1, -1, 1).expand(image.shape[1], -1, -1, -1)
-    image = functional.pad(image, (reach,) * 4, mode="replicate")
-    image = functional.conv2d(image, taps, groups=image.shape[1])
-    return functional.conv2d(image, taps.transpose(2, 3), groups=image.shape[1])
-
-
-def _uniform(random: Generator, low: float, high: float) -> float:
-    return low + (high - low) * float(torch.rand((), generator=random, dtype=torch.float64))
+        steps = (np.arange(self.size, dtype=np.float32) * 2 + 1) / self.size - 1
+        down, along = torch.from_numpy(steps)[:, None], torch.from_numpy(steps)[None, :]
+        planes = [row[0] * along + row[1] * down + row[2] for row in rows]
+        return torch.stack(planes, -1)[None], zoom * longer / self.size

@@ -1,108 +1,80 @@
 """Train a network through its head; stop and go on at any epoch with the same result."""
 
-import logging
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..head import VariationalHead
-from ..metrics import confusion, mean_iou
-from ..preprocessing import Preprocessing
-from .augment import Augment
-from .data import Sample
-from .losses import segmentation_loss
+from .checkpoint import State, load_checkpoint, save_checkpoint
+from .devices import Devices
+from .feed import Batch, Feed, chunks_of
+from .journal import Journal, Row
+from .losses import LossSettings, segmentation_loss
+from .model import Model
+from .optimiser import RunningMean, make_optimiser, snapshot
+from .schedule import Schedule
+from .score import pooled_mean_iou
 
-log = logging.getLogger(__name__)
-State = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Say how long and how fast to train.
-
-    Parameters
-    ----------
-    epochs : int          in all; the learning rate rises over the first and falls to 0
-    head_epochs : int     the last ones, with the loss on the regularised logits
-    batch : int           samples per step
-    rate : float          largest learning rate of the network (AdamW)
-    prior_rate : float    learning rate of the priors and the temperature; 0 = they stay
-    seed : int            of the weights, the order and the augmentation
-    half : bool           run the network in bfloat16 (the head and the loss stay in float32)
-    """
-
-    epochs: int
-    head_epochs: int = 0
-    batch: int = 8
-    rate: float = 2e-3
-    prior_rate: float = 1e-2
-    seed: int = 0
-    half: bool = False
-
-    def rate_at(self, progress: float) -> float:
-        """Give the factor on the learning rates at a share of the training, in [0, 1]."""
-        warm = min(1.0, progress * self.epochs + 0.02)
-        return warm * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+SAVE_SECONDS = 15.0
 
 
 class Trainer:
-    """Train a backbone and a head on samples.
+    """Train a model on samples.
 
     All randomness of an epoch comes from the seed and the number of the epoch, so a run that was
     killed and started again gives the same weights as one that was not.
 
     Parameters
     ----------
-    backbone : nn.Module          image to logits
-    head : VariationalHead
-    preprocessing : Preprocessing how images in [0, 1] are shifted and scaled
-    train, held_out : samples     to learn from, and to choose the best epoch by
-    augment : Augment             strength of the variations; held-out samples are only resized
+    model : Model
+    feed : Feed                   the samples to learn from
+    held_out : list of batches    to choose the best epoch by, see `held_out_batches`
     schedule : Schedule
-    checkpoint : Path             written after every epoch, read when it exists
+    loss : LossSettings
+    devices : Devices
+    checkpoint : Path             read when it exists; written when `save_seconds` have passed
+                                  since the last time, and at the end
+    settings : mapping            what a checkpoint must agree with to be gone on from
     """
 
     def __init__(
         self,
-        backbone: nn.Module,
-        head: VariationalHead,
-        preprocessing: Preprocessing,
+        model: Model,
+        feed: Feed,
+        held_out: Sequence[Batch],
         *,
-        train: Sequence[Sample],
-        held_out: Sequence[Sample],
-        augment: Augment,
         schedule: Schedule,
+        devices: Devices,
         checkpoint: Path,
+        loss: LossSettings | None = None,
+        settings: State | None = None,
+        journal: Journal | None = None,
+        save_seconds: float = SAVE_SECONDS,
     ) -> None:
-        self.backbone, self.head, self.preprocessing = backbone, head, preprocessing
-        self.train, self.held_out = list(train), list(held_out)
-        self.augment, self.schedule, self.checkpoint = augment, schedule, Path(checkpoint)
-        if not self.train or not self.held_out:
+        if not feed.samples or not held_out:
             raise ValueError("Training needs at least one sample to train on and one held out.")
-        head.requires_grad_(schedule.prior_rate > 0)
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": list(backbone.parameters()), "base": schedule.rate},
-                {
-                    "params": list(head.parameters()),
-                    "base": schedule.prior_rate,
-                    "weight_decay": 0.0,
-                },
-            ],
-            lr=schedule.rate,
-            weight_decay=1e-4,
-        )
+        if schedule.batch < devices.count:
+            raise ValueError(
+                f"batch is {schedule.batch} for {devices.count} processes; each needs a sample."
+            )
+        self.model, self.feed, self.held_out = model, feed, list(held_out)
+        self.schedule, self.loss = schedule, loss or LossSettings()
+        self.devices, self.checkpoint = devices, Path(checkpoint)
+        self.settings, self.journal = settings or {}, journal or Journal(None)
+        self.save_seconds = save_seconds
+        if schedule.prior_rate == 0:
+            model.head.requires_grad_(False)
+        model.to(devices.device)
+        model.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimiser = make_optimiser(model, schedule)
+        self.mean = RunningMean(model, schedule.average) if schedule.average else None
         self.epoch = 0
-        self.history: list[dict[str, float]] = []
-        self.best: State | None = None
+        self.history: list[Row] = []
+        self.best: dict[str, Tensor] | None = None
         self.best_score = -math.inf
 
     def run(
@@ -112,155 +84,176 @@ class Trainer:
 
         Parameters
         ----------
-        minutes : float      stop after the epoch that ends later than this
+        minutes : float      no epoch is begun that would end later; one is always done
         after_epoch : call   told the number of finished epochs
 
         Returns
         -------
-        bool   whether all epochs are done; the network then holds the best weights
+        bool   whether all epochs are done; the model then holds the weights that were kept
         """
         self.resume()
-        started = time.monotonic()
-        while self.epoch < self.schedule.epochs:
-            if time.monotonic() - started > 60 * minutes:
+        started = saved = time.monotonic()
+        first = self.epoch
+        while not self.done:
+            if self.epoch > first and self._late(started, minutes):
+                self.save()
                 return False
-            loss = self._epoch()
-            self.epoch += 1
-            score = self.score()
-            self._keep(score)
-            self.history.append({"loss": loss, "score": score})
-            log.info(
-                "epoch %d/%d loss %.4f held-out mIoU %.4f (%.0f s)",
-                self.epoch,
-                self.schedule.epochs,
-                loss,
-                score,
-                time.monotonic() - started,
-            )
-            self._save()
+            self._one_epoch()
+            if self.done or time.monotonic() - saved >= self.save_seconds:
+                self.save()
+                saved = time.monotonic()
             if after_epoch is not None:
                 after_epoch(self.epoch)
         if self.best is not None:
-            self._load_weights(self.best)
+            self.model.load_state_dict(self.best)
         return True
 
-    def through_head(self) -> bool:
-        """Say whether the present epoch trains through the head."""
-        return self.epoch >= self.schedule.epochs - self.schedule.head_epochs
+    @property
+    def done(self) -> bool:
+        """Say whether no epoch is left, or the score has not risen for too long."""
+        if self.epoch >= self.schedule.epochs:
+            return True
+        first = self.schedule.epochs - self.schedule.head_epochs if self.schedule.head_epochs else 0
+        scores = [row["score"] for row in self.history[first:]]
+        if not self.schedule.patience or not scores:
+            return False
+        return len(scores) - 1 - scores.index(max(scores)) >= self.schedule.patience
 
-    def _epoch(self) -> float:
-        random = torch.Generator().manual_seed(self.schedule.seed * 100_003 + self.epoch)
-        order = torch.randperm(len(self.train), generator=random).tolist()
-        chunks = [
-            order[i : i + self.schedule.batch] for i in range(0, len(order), self.schedule.batch)
-        ]
-        self.backbone.train()
+    def _late(self, started: float, minutes: float) -> bool:
+        expected = time.monotonic() - started + self.history[-1]["seconds"]
+        return self.devices.any(expected > 60 * minutes)
+
+    def _one_epoch(self) -> None:
+        began = time.monotonic()
+        loss = self._learn()
+        self.devices.average_buffers(self.model)
+        through_head = self.schedule.through_head(self.epoch)
+        self.epoch += 1
+        kept = snapshot(self.model)
+        if self.mean is not None:
+            self.model.load_state_dict(self.mean.state)
+        self.devices.average_buffers(self.model)
+        score = pooled_mean_iou(self.model, self.held_out, self.devices, through_head=through_head)
+        self._keep(score)
+        if self.mean is not None:
+            self.model.load_state_dict(kept)
+        row = {"epoch": self.epoch, "loss": loss, "score": score, **self._numbers()}
+        self.history.append({**row, "seconds": time.monotonic() - began})
+        if self.devices.first:
+            self.journal.epoch(self.history, self.schedule.epochs)
+
+    def _learn(self) -> float:
+        """Go through the samples once; gives the mean loss."""
+        torch.manual_seed(self.feed.seed * 100_003 + self.epoch)  # dropout
+        schedule, devices = self.schedule, self.devices
+        chunks = chunks_of(
+            len(self.feed.samples),
+            schedule.batch,
+            self.feed.seed,
+            self.epoch,
+            schedule.samples_per_epoch,
+        )
+        self.model.train()
         total = 0.0
-        for step, chunk in enumerate(chunks):
-            done = (self.epoch + step / len(chunks)) / self.schedule.epochs
+        parts = self.feed.batches(chunks, self.epoch, devices.rank, devices.count)
+        for step, (images, labels, share) in enumerate(parts):
+            done = (self.epoch + step / len(chunks)) / schedule.epochs
             for group in self.optimiser.param_groups:
-                group["lr"] = group["base"] * self.schedule.rate_at(done)
-            images, labels = self.augment.batch([self.train[i] for i in chunk], random)
-            total += self._step(images, labels) * len(chunk)
-        return total / len(order)
+                group["lr"] = group["base"] * schedule.rate_at(done)
+            loss = self._step(images, labels, share)
+            total += loss * len(chunks[step])
+            self.journal.step(step + 1, len(chunks), loss)
+        return total / sum(map(len, chunks))
 
-    def _step(self, images: Tensor, labels: Tensor) -> float:
-        logits = self._logits(images, self.through_head())
-        loss = segmentation_loss(logits, labels, self.head.link)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"The loss is {float(loss)} in epoch {self.epoch + 1}.")
+    def _step(self, images: Tensor, labels: Tensor, share: float) -> float:
+        model, device = self.model, self.devices.device
+        images, labels = images.to(device), labels.to(device)
+        plain = model.plain(images, self.devices)
+        if self.schedule.through_head(self.epoch):
+            logits = model.regularised(plain, images, labels)
+        else:
+            logits = plain / model.head.temperature.to(plain.dtype)
+        loss = segmentation_loss(logits, labels, model.head.link, self.loss)
+        whole = loss if model.regressor is None else loss + model.volume_loss(plain, labels)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.backbone.parameters(), 1.0)
+        (whole * share).backward()  # type: ignore[no-untyped-call]
+        self.devices.average_gradients(model)
+        told = self.devices.total(loss.detach() * share / self.devices.count)
+        if not math.isfinite(found := float(told)):
+            raise FloatingPointError(
+                f"The loss is {found} in epoch {self.epoch + 1}. Lower schedule.rate or "
+                "schedule.prior_rate; the last checkpoint stays."
+            )
+        nn.utils.clip_grad_norm_(model.backbone.parameters(), 1.0)
         self.optimiser.step()
-        return float(loss.detach())
+        if self.mean is not None:
+            self.mean.update(model)
+        return found
 
-    def _logits(self, images: Tensor, through_head: bool) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.schedule.half):
-            logits: Tensor = self.backbone(self.preprocessing.standardise(images))
-        scaled = logits.float() / self.head.temperature
-        regularised: Tensor = self.head(logits.float()) if through_head else scaled
-        return regularised
-
-    @torch.no_grad()
-    def score(self) -> float:
-        """Give the pooled mean IoU on the held-out samples at the working size."""
-        self.backbone.eval()
-        channels = self.backbone.out_channels
-        labels = self.head.link.label_count(int(channels))  # type: ignore[arg-type]
-        counts = np.zeros((labels, labels), np.int64)
-        plain = Augment(self.augment.size, mirror_border=self.augment.mirror_border)
-        random = torch.Generator().manual_seed(0)
-        for start in range(0, len(self.held_out), self.schedule.batch):
-            images, wanted = plain.batch(self.held_out[start : start + self.schedule.batch], random)
-            found = self.head.link.class_logits(self._logits(images, self.through_head())).argmax(1)
-            counts += confusion(found.numpy(), wanted.numpy(), labels)
-        return mean_iou(counts)
-
-    def _weights(self) -> State:
-        parts = {"backbone": self.backbone, "head": self.head}
-        return {
-            name: {key: value.detach().clone() for key, value in part.state_dict().items()}
-            for name, part in parts.items()
-        }
-
-    def _load_weights(self, state: State) -> None:
-        self.backbone.load_state_dict(state["backbone"])
-        self.head.load_state_dict(state["head"])
+    def _numbers(self) -> Row:
+        """Give the temperature and the parameters of the priors."""
+        head = self.model.head
+        found = {"temperature": float(head.temperature.detach())}
+        for prior in head.priors:
+            for name, value in prior.settings().items():  # type: ignore[operator]
+                if isinstance(value, float):
+                    found[f"{prior.name}.{name}"] = value
+        return found
 
     def _keep(self, score: float) -> None:
         """Remember the best weights; those trained through the head win over earlier ones."""
         first_with_head = self.schedule.epochs - self.schedule.head_epochs + 1
-        if self.epoch == first_with_head:
+        if self.epoch == first_with_head or self.schedule.keep == "last":
             self.best_score = -math.inf
         if score > self.best_score:
-            self.best_score, self.best = score, self._weights()
+            self.best_score, self.best = score, snapshot(self.model)
 
-    def _settings(self) -> State:
-        return {
-            "schedule": asdict(self.schedule),
-            "augment": asdict(self.augment),
-            "preprocessing": self.preprocessing.settings(),
-            "train": [sample.name for sample in self.train],
-        }
-
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write the checkpoint and the table, in the first process only."""
+        if not self.devices.first:
+            return
         state = {
             "epoch": self.epoch,
-            "weights": self._weights(),
+            "weights": snapshot(self.model),
             "best": self.best,
             "best_score": self.best_score,
             "history": self.history,
             "optimiser": self.optimiser.state_dict(),
-            "settings": self._settings(),
+            "mean": None if self.mean is None else self.mean.state_dict(),
+            "settings": self.settings,
         }
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.checkpoint.with_suffix(".writing")
-        with open(fresh, "wb") as stream:
-            torch.save(state, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(fresh, self.checkpoint)
+        save_checkpoint(self.checkpoint, state)
+        self.journal.save(self.history)
 
     def resume(self) -> bool:
         """Go on from the checkpoint, if there is one.
 
         Raises
         ------
-        ValueError  if it belongs to a run with other settings or samples.
+        ValueError  if it is damaged, or belongs to a run with other settings or samples.
         """
         if not self.checkpoint.is_file():
             return False
-        state = torch.load(self.checkpoint, weights_only=True)
-        settings = self._settings()
-        changed = [key for key in settings if state["settings"].get(key) != settings[key]]
+        state = load_checkpoint(self.checkpoint)
+        told: Any = state["settings"]
+        told = told if isinstance(told, dict) else {}
+        names = sorted(set(told) | set(self.settings))
+        changed = [key for key in names if told.get(key) != self.settings.get(key)]
         if changed:
             raise ValueError(
                 f"{self.checkpoint} belongs to a run with other {changed}. "
                 "Delete it to start afresh, or restore the settings."
             )
-        self._load_weights(state["weights"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.epoch, self.history = state["epoch"], state["history"]
-        self.best, self.best_score = state["best"], state["best_score"]
+        try:
+            self.model.load_state_dict(state["weights"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            if self.mean is not None:
+                self.mean.load_state_dict(state["mean"])
+            self.epoch, self.history = int(state["epoch"]), list(state["history"])
+            self.best, self.best_score = state["best"], float(state["best_score"])
+        except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{self.checkpoint} does not fit the network ({error!s:.200}). "
+                "Delete it to start afresh."
+            ) from None
         return True

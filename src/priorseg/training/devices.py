@@ -1,0 +1,93 @@
+"""One or several processes, a device and a number type; Lightning Fabric does the work."""
+
+import os
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+
+class Devices:
+    """Hide how many processes train and where.
+
+    A run started by ``torchrun`` has several; each sees its part of every batch and gradients are
+    averaged over them.
+
+    Parameters
+    ----------
+    accelerator : str   'auto', 'cpu', 'cuda' or 'mps'
+    precision : str     of the network
+
+    Raises
+    ------
+    ImportError  without the extra 'train'.
+    """
+
+    def __init__(
+        self,
+        accelerator: str = "auto",
+        precision: Literal["float32", "bfloat16"] = "float32",
+    ) -> None:
+        try:
+            from lightning_fabric import Fabric
+        except ImportError as error:
+            raise ImportError(
+                "Training needs Lightning Fabric, MONAI and TensorBoard. Install them with: "
+                'pip install "priorseg[train]"'
+            ) from error
+        several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ
+        self._fabric: Any = Fabric(
+            accelerator=accelerator,
+            devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if several else 1,
+            num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")) if several else 1,
+            strategy="ddp" if several else "auto",
+            precision="bf16-mixed" if precision == "bfloat16" else "32-true",
+        )
+        self._fabric.launch()
+        self.rank, self.count = int(self._fabric.global_rank), int(self._fabric.world_size)
+        self.device: torch.device = self._fabric.device
+
+    @property
+    def first(self) -> bool:
+        """Say whether this process writes the files."""
+        return self.rank == 0
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Compute the network in the chosen number type."""
+        context: AbstractContextManager[Any] = self._fabric.autocast()
+        return context
+
+    def total(self, value: Tensor) -> Tensor:
+        """Add a tensor up over the processes."""
+        if self.count == 1:
+            return value
+        added: Tensor = self._fabric.all_reduce(value.to(self.device), reduce_op="sum")
+        return added
+
+    def any(self, flag: bool) -> bool:
+        """Say whether the flag is set in any process."""
+        return bool(self.total(torch.tensor(float(flag))) > 0)
+
+    def average_gradients(self, module: nn.Module) -> None:
+        """Replace every gradient by its mean over the processes, in one exchange."""
+        if self.count == 1:
+            return
+        tracked = [p for p in module.parameters() if p.requires_grad]
+        for parameter in tracked:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([p.grad.double().flatten() for p in tracked])  # type: ignore[union-attr]
+        flat = self.total(flat) / self.count
+        start = 0
+        for parameter in tracked:
+            part = flat[start : start + parameter.numel()]
+            start += parameter.numel()
+            parameter.grad.copy_(part.view_as(parameter))  # type: ignore[union-attr]
+
+    def average_buffers(self, module: nn.Module) -> None:
+        """Replace running statistics by their mean over the processes."""
+        if self.count > 1:
+            for buffer in module.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.total(buffer.clone()) / self.count)
