@@ -87,6 +87,14 @@ def half_taps(sigma: Tensor, radius: int) -> Tensor:
     return taps / (taps[0] + 2 * taps[1:].sum())
 
 
+def half_taps_change(sigma: Tensor, radius: int) -> Tensor:
+    """Give the derivative of `half_taps` by sigma, (radius + 1,)."""
+    taps = half_taps(sigma, radius)
+    offsets = torch.arange(radius + 1, dtype=sigma.dtype, device=sigma.device)
+    steep = 2 * offsets**2 / sigma**3  # of the logarithm, before the sum is made 1
+    return taps * (steep - (taps[0] * steep[0] + 2 * (taps[1:] * steep[1:]).sum()))
+
+
 def _mirror(size: int, radius: int, device: torch.device) -> Tensor:
     """Index half-sample symmetric padding, any radius."""
     index = torch.arange(-radius, size + radius, device=device) % (2 * size)

@@ -36,11 +36,15 @@ def blur_planes(source: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.n
     return out
 
 
-def squared(taps: Tensor) -> np.ndarray:
-    """Give the taps of h∗h from those of h, from the centre outwards."""
+def squared(taps: Tensor, other: Tensor | None = None) -> np.ndarray:
+    """Give the taps of h∗h, or of h∗g, from those of h and g, from the centre outwards."""
+    first, second = (_both_sides(half) for half in (taps, taps if other is None else other))
+    return np.convolve(first, second)[2 * (len(taps) - 1) :]
+
+
+def _both_sides(taps: Tensor) -> np.ndarray:
     half = taps.detach().cpu().numpy().astype(np.float64)
-    whole = np.concatenate([half[:0:-1], half])
-    return np.convolve(whole, whole)[2 * (len(half) - 1) :]
+    return np.concatenate([half[:0:-1], half])
 
 
 def _compiled_blur(u: Tensor, taps: Sequence[np.ndarray]) -> Tensor:

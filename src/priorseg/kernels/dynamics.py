@@ -30,6 +30,7 @@ class Dynamics:
     exclusive : bool         softmax over the channels, else a sigmoid for each
     root : (B, 1, Y, X)      √e; None = 1 everywhere
     ground : (B, 1, Y, X)    k∗√e; None with root
+    change : two (r + 1,)    derivatives of the taps by sigma; None = sigma is fixed
     """
 
     down: Planes
@@ -39,6 +40,7 @@ class Dynamics:
     exclusive: bool
     root: Tensor | None = None
     ground: Tensor | None = None
+    change: tuple[Planes, Planes] | None = None
 
     def plane(self, images: Tensor | None, sample: int) -> Planes:
         """Give the plane of a sample; one plane may serve the whole batch."""

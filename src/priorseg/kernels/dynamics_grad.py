@@ -70,22 +70,29 @@ def _slope(u: Tensor, by_u: Tensor | None, by_scaled: Tensor | None, given: Dyna
 
 
 class Sweep(torch.autograd.Function):
-    """Differentiate `dynamics.sweep` by u, height, weight and temperature.
+    """Differentiate `dynamics.sweep` by u, height, weight, temperature and sigma.
 
     The blur is its own transpose, so that backward is the derivative of the link and one blur.
-    Only the new probabilities are kept for it.
+    Only the new probabilities are kept for it; for the numbers also what they multiply.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, u: Tensor, height: Tensor, weight: Tensor, temperature: Tensor, given: Dynamics
+        ctx: Any,
+        u: Tensor,
+        height: Tensor,
+        weight: Tensor,
+        temperature: Tensor,
+        sigma: Tensor,
+        given: Dynamics,
     ) -> tuple[Tensor, Tensor]:
         """Sweep; see `dynamics.sweep`."""
         scaled, probs = sweep(u, height, given)
         ctx.given = given
-        ctx.save_for_backward(probs)
-        if ctx.needs_input_grad[2] or ctx.needs_input_grad[3]:
-            ctx.save_for_backward(probs, scaled, height)
+        by_numbers = ctx.needs_input_grad[2] or ctx.needs_input_grad[3]
+        by_sigma = ctx.needs_input_grad[4]
+        kept = (scaled if by_numbers else None, height if by_numbers else None)
+        ctx.save_for_backward(probs, *kept, u if by_sigma else None)
         ctx.set_materialize_grads(False)
         return scaled, probs
 
@@ -95,18 +102,31 @@ class Sweep(torch.autograd.Function):
         """Give the gradients; those of u and height as images, the others as numbers."""
         by_scaled, by_u = grads
         if by_scaled is None and by_u is None:
-            return (None,) * 5
-        given, (probs, *rest) = ctx.given, ctx.saved_tensors
+            return (None,) * 6
+        given, (probs, scaled, height, u) = ctx.given, ctx.saved_tensors
         slope = _slope(probs, by_u, by_scaled, given)
         by_start = _blurred(slope, given) if ctx.needs_input_grad[0] else None
         by_weight = by_temperature = None
-        if rest:
-            scaled, height = rest
+        if scaled is not None:
             total = (slope * scaled).sum(dtype=torch.float64)
             moved = given.temperature * total - (slope * height).sum(dtype=torch.float64)
             by_weight = (moved / given.weight if given.weight else torch.zeros_like(moved)).float()
             by_temperature = -total.float()
-        return by_start, slope, by_weight, by_temperature, None
+        by_sigma = None if u is None else _by_sigma(u, slope, given)
+        return by_start, slope, by_weight, by_temperature, by_sigma, None
+
+
+def _by_sigma(u: Tensor, slope: Tensor, given: Dynamics) -> Tensor:
+    """Sum −slope * weight √e (dk/dsigma)∗(√e (1 − 2u)): the two axes change one by one."""
+    down, along = given.change or (given.down, given.along)
+    source = 1 - 2 * u
+    if given.root is not None:
+        source, slope = source * given.root, slope * given.root
+    batch, channels, height, width = source.shape
+    planes = source.numpy().reshape(batch * channels, height, width)
+    changes = [blur_planes(planes, down, given.along), blur_planes(planes, given.down, along)]
+    total = sum((slope.view(planes.shape) * torch.from_numpy(one)).sum() for one in changes)
+    return -given.weight * torch.as_tensor(total)
 
 
 def _blurred(slope: Tensor, given: Dynamics) -> Tensor:
@@ -120,14 +140,20 @@ def _blurred(slope: Tensor, given: Dynamics) -> Tensor:
 
 
 def differentiable_sweep(
-    u: Tensor, height: Tensor, weight: Tensor, temperature: Tensor, given: Dynamics
+    u: Tensor,
+    height: Tensor,
+    weight: Tensor,
+    temperature: Tensor,
+    sigma: Tensor,
+    given: Dynamics,
 ) -> tuple[Tensor, Tensor]:
     """Do `dynamics.sweep` with gradients.
 
     Parameters
     ----------
     u, height : (B, K, Y, X) float32 on the CPU
-    weight, temperature : ()   the numbers that `given` holds, as tensors
+    weight, temperature, sigma : ()   the numbers that `given` holds, as tensors; sigma takes
+                                      gradients only where `given.change` is there
 
     Returns
     -------
@@ -138,5 +164,5 @@ def differentiable_sweep(
         root=None if given.root is None else given.root.detach(),
         ground=None if given.ground is None else given.ground.detach(),
     )
-    scaled, probs = Sweep.apply(u, height, weight, temperature, fixed)  # type: ignore[no-untyped-call]
+    scaled, probs = Sweep.apply(u, height, weight, temperature, sigma, fixed)  # type: ignore[no-untyped-call]
     return scaled, probs

@@ -15,7 +15,7 @@ from ..kernels.dynamics_grad import differentiable_sweep
 from ..kernels.room import Room
 from ..kernels.vectors import LANES
 from ..links import SOFTMAX, Link
-from ..operators import blur_radius, gradient, half_taps, relative_spacing
+from ..operators import blur_radius, gradient, half_taps, half_taps_change, relative_spacing
 from ..prior import Dual, Prior, compilable, log_parameter, single_images
 from ..scene import Scene
 from ..spec import Range, register
@@ -24,19 +24,21 @@ from ..spec import Range, register
 @dataclass(frozen=True)
 class _Prep:
     weight: Tensor
+    sigma: Tensor
     taps: tuple[Tensor, ...]
+    changes: tuple[Tensor, ...]  # of the taps with sigma; none where it is fixed
     root_edge: Tensor | None  # (B, 1, *S), sqrt(e)
     link: Link
 
     @property
     def fixed(self) -> tuple[Tensor, ...]:
         """Give what the compiled sweep takes as it is, without gradients."""
-        return self.taps if self.root_edge is None else (*self.taps, self.root_edge)
+        return () if self.root_edge is None else (self.root_edge,)
 
     @property
     def tracked(self) -> tuple[Tensor, ...]:
         """Give what may take gradients."""
-        return (self.weight, *self.fixed)
+        return (self.weight, *self.taps, *self.fixed)
 
     @cached_property
     def ground(self) -> Tensor | None:
@@ -48,12 +50,21 @@ class _Prep:
         """Give the taps of k = h∗h for each axis, (r + 1,)."""
         return [np.ascontiguousarray(squared(tap), dtype=np.float32) for tap in self.taps]
 
+    @cached_property
+    def wide_changes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Give the derivatives of `wide_taps` by sigma."""
+        if not self.changes:
+            return None
+        pairs = zip(self.taps, self.changes, strict=True)
+        down, along = (np.float32(2) * squared(tap, change) for tap, change in pairs)
+        return down.astype(np.float32), along.astype(np.float32)
+
     def compiled(self, temperature: Tensor) -> Dynamics:
         """Say to the compiled sweep what it has to do."""
         exclusive = self.link.name == "softmax"
         numbers = float(self.weight.detach()), float(temperature.detach()), exclusive
         down, along = self.wide_taps
-        return Dynamics(down, along, *numbers, self.root_edge, self.ground)
+        return Dynamics(down, along, *numbers, self.root_edge, self.ground, self.wide_changes)
 
 
 def edge_weight(
@@ -106,6 +117,7 @@ class ThresholdDynamics(Prior):
     reads = ("image",)
     convex = False
     linearised = True
+    capturable = True
 
     def __init__(
         self,
@@ -151,9 +163,13 @@ class ThresholdDynamics(Prior):
         spacing = relative_spacing(scene.spacing)
         sigma = self.sigma.to(like.device)
         width = float(sigma.detach())
-        taps = tuple(
-            half_taps(sigma / edge, blur_radius(width / edge)).to(like.dtype) for edge in spacing
-        )
+        taps, changes = [], []
+        for edge in spacing:
+            radius = blur_radius(width / edge)
+            taps.append(half_taps(sigma / edge, radius).to(like.dtype))
+            if sigma.requires_grad:
+                change = half_taps_change(sigma.detach() / edge, radius) / edge
+                changes.append(change.to(like.dtype))
         root = None
         if self.edge > 0:
             if scene.image is None:
@@ -171,7 +187,8 @@ class ThresholdDynamics(Prior):
                 for edge in spacing
             )
             root = edge_weight(image, self.edge, fixed, spacing).sqrt()
-        return _Prep(self.weight.to(device=like.device, dtype=like.dtype), taps, root, link)
+        numbers = (self.weight.to(like), sigma.to(like))
+        return _Prep(*numbers, tuple(taps), tuple(changes), root, link)
 
     def _blurred(self, values: Tensor, prep: _Prep) -> Tensor:
         if prep.root_edge is None:
@@ -199,7 +216,9 @@ class ThresholdDynamics(Prior):
             return (), *sweep(u, height, given, room)
         if any(part.requires_grad for part in prep.fixed):
             return None
-        return (), *differentiable_sweep(u, height, prep.weight, temperature, given)
+        return (), *differentiable_sweep(
+            u, height, prep.weight, temperature, prep.sigma, given
+        )
 
     def energy(self, u: Tensor, prep: _Prep) -> Tensor:
         """Give λ ⟨√e u, k∗(√e (1 − u))⟩, (B,)."""
