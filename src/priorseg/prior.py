@@ -48,6 +48,7 @@ class Prior(nn.Module):
     convex: ClassVar[bool] = True  # whether the minimiser is unique
     certified: ClassVar[bool] = False  # whether its gap alone bounds the distance to the minimiser
     linearised: ClassVar[bool] = False  # whether u only says where its energy is linearised
+    capturable: ClassVar[bool] = False  # whether host and device exchange nothing in its sweeps
 
     def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> Any:
         """Build what one solve needs: kernels, ray trees, targets; differentiable.

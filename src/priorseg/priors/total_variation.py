@@ -61,6 +61,7 @@ class TotalVariation(Prior):
     name = "total_variation"
     stage = 0
     certified = True
+    capturable = True
 
     def __init__(
         self,
