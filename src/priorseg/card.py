@@ -26,6 +26,10 @@ class Card:
     known_failures : tuple of str
     object_px : float      typical diameter of the object at the scale the network works at, > 0
     roi : str or None      'disc': wants a crop about the optic disc; None: whole images
+    centres : str          where the centres of star-shaped objects come from, if not given:
+                           'click' = a person; 'network' = proposed from the logits
+    inner : mapping        star-shaped label -> label of an inner part of the object, which does
+                           not touch those of others, from which centres are proposed
 
     Raises
     ------
@@ -46,6 +50,8 @@ class Card:
     known_failures: tuple[str, ...] = ()
     object_px: float = 100.0
     roi: str | None = None
+    centres: str = "click"
+    inner: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("name", "title", "description", "licence", "data", "split"):
@@ -71,6 +77,8 @@ class Card:
             )
         if self.roi not in (None, "disc"):
             raise ValueError(f"card.roi must be 'disc' or None, got {self.roi!r}.")
+        if self.centres not in ("click", "network"):
+            raise ValueError(f"card.centres must be 'click' or 'network', got {self.centres!r}.")
 
     def _check_names(self) -> None:
         labels = {_whole("label", key): value for key, value in dict(self.labels).items()}
@@ -85,12 +93,17 @@ class Card:
         if not set(objects) <= set(labels) or not all(isinstance(v, str) for v in objects.values()):
             raise ValueError(f"card.objects must name labels of the card, got {self.objects}.")
         object.__setattr__(self, "objects", dict(sorted(objects.items())))
+        inner = {_whole("inner", k): _whole("inner", v) for k, v in dict(self.inner).items()}
+        if not {*inner, *inner.values()} <= set(labels) - {0}:
+            raise ValueError(f"card.inner must map labels of the card, not 0, got {self.inner}.")
+        object.__setattr__(self, "inner", dict(sorted(inner.items())))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON values; label numbers become text keys."""
         plain = asdict(self)
         plain["labels"] = {str(key): value for key, value in self.labels.items()}
         plain["objects"] = {str(key): value for key, value in self.objects.items()}
+        plain["inner"] = {str(key): value for key, value in self.inner.items()}
         plain["seeds"] = list(self.seeds)
         plain["known_failures"] = list(self.known_failures)
         return plain
@@ -110,7 +123,7 @@ class Card:
         if unknown or "name" not in plain:
             raise ValueError(f"The card has unknown entries {unknown} or lacks a name.")
         values = dict(plain)
-        for key in ("labels", "objects", "scores"):
+        for key in ("labels", "objects", "scores", "inner"):
             if key in values and not isinstance(values[key], Mapping):
                 raise ValueError(f"card.{key} must be a JSON object.")
         for key in ("seeds", "known_failures"):

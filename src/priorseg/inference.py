@@ -28,13 +28,20 @@ class Solving:
     scene : Scene
     plain : bool      leave the priors out
     shape : (Y, X)    of the image
+    guide : call      completes the scene once the logits (1, K, Y, X) are there; None = as it is
     """
 
     def __init__(
-        self, head: VariationalHead, scene: Scene, plain: bool, shape: tuple[int, int]
+        self,
+        head: VariationalHead,
+        scene: Scene,
+        plain: bool,
+        shape: tuple[int, int],
+        guide: Callable[[Tensor, Scene], Scene] | None = None,
     ) -> None:
         self.priors: list[Prior] = [] if plain else list(head.priors)  # type: ignore[arg-type]
         self.scene, self.shape, self.link = scene, shape, head.link
+        self.guide = guide if self.priors else None
         self.sweeps = head.sweeps if self.priors else 0
         self.temperature = head.temperature.detach()
         self.parts = self._parts()
@@ -95,7 +102,7 @@ class Solving:
             solved = self.parts.solve(logits, steps)
             del logits
             return self.parts.decode(solved, steps)
-        scene = self.scene
+        scene = self.scene if self.guide is None else self.guide(logits, self.scene)
         if scene.image is None and any("image" in prior.reads for prior in self.priors):
             scene = replace(scene, image=image())
         given = (logits, self.priors, scene)

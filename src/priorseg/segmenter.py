@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .card import Card
 from .decode import Decoded
+from .guidance import with_centres
 from .head import VariationalHead
 from .inference import SMALLER, Solving
 from .memory import demand
@@ -191,7 +192,9 @@ class Segmenter(nn.Module):
         Parameters
         ----------
         image : (Y, X) or (Y, X, C)   see `logits`
-        scene : Scene                 what else is known; None = pixels of edge 1
+        scene : Scene                 what else is known; None = pixels of edge 1. Centres of
+                                      star-shaped objects that it lacks are proposed if the card
+                                      says so, see `guide`
         plain : bool                  leave the priors out; the link stays
         object_px, precision          see `logits`
         progress : call               told the number of finished and of all steps: tiles of the
@@ -211,7 +214,14 @@ class Segmenter(nn.Module):
         """
         picture = self.preprocessing.picture(image)
         working = self._working_shape(picture.shape, object_px)
-        solving = Solving(self.head, scene or Scene(spacing=(1.0, 1.0)), plain, picture.shape)
+        known = scene or Scene(spacing=(1.0, 1.0))
+        solving = Solving(
+            self.head,
+            known,
+            plain,
+            picture.shape,
+            lambda o, s: self.guide(o, s, object_px=object_px),
+        )
         solving.check(self._network_bytes(picture.shape, working), self._channels)
         rule, stop = self.preprocessing, cancelled or _never
         tiles = sum(1 for _ in tile_windows(*working, rule.tile, rule.overlap))
@@ -223,6 +233,42 @@ class Segmenter(nn.Module):
                 lambda: rule.tensor(image).to(device),
                 steps,
             )
+
+    def guide(
+        self, logits: Tensor, scene: Scene | None = None, *, object_px: float | None = None
+    ) -> Scene:
+        """Complete a scene as the card says: propose the star centres that it lacks.
+
+        `segment` does so by itself. With the scene at hand, ``guidance.instances`` can tell apart
+        the objects of ``head.solve(logits, scene).decode()``.
+
+        Parameters
+        ----------
+        logits : (1, K, Y, X)   as `logits` gives them
+        scene : Scene           what is known; its centres stay. None = pixels of edge 1
+        object_px : float       diameter of the objects in this image, > 0; None = as the card says
+
+        Returns
+        -------
+        Scene   the given one if the card wants clicks, or no prior reads centres
+        """
+        scene = scene or Scene(spacing=(1.0, 1.0))
+        if self.card.centres != "network":
+            return scene
+        return with_centres(
+            scene,
+            logits,
+            list(self.head.priors),  # type: ignore[arg-type]
+            self.head.link,
+            temperature=self.head.temperature.detach(),
+            object_px=object_px or self.object_px(int(logits.shape[2]), int(logits.shape[3])),
+            inner=self.card.inner,
+        )
+
+    def object_px(self, height: int, width: int) -> float:
+        """Give the card's diameter of an object in pixels of an image of a size."""
+        working = self.preprocessing.working_shape(height, width)
+        return self.card.object_px * max(height, width) / max(working)
 
     def _network_bytes(self, shape: tuple[int, int], working: tuple[int, int]) -> int:
         """Estimate what the network needs beside the image: logits twice if resized, one tile."""

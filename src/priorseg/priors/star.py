@@ -45,7 +45,12 @@ class _Prep:
     centres: tuple[Points, ...]  # of each sample
 
     def distance(self, sample: int, shape: tuple[int, ...]) -> np.ndarray:
-        """Give the squared distance of every pixel to the nearest centre, (Y, X)."""
+        """Give the squared distance of every pixel to the nearest centre, (Y, X).
+
+        nan without a centre: the object then neither claims ground nor cedes any.
+        """
+        if not self.centres[sample]:
+            return np.full(shape, np.nan)
         grid = np.moveaxis(np.indices(shape), 0, -1)[:, :, None]  # (Y, X, 1, 2)
         away = ((grid - np.array(self.centres[sample])) ** 2).sum(-1)
         return np.asarray(away.min(-1))
@@ -53,7 +58,11 @@ class _Prep:
 
 @lru_cache(maxsize=4)
 def _tree(shape: tuple[int, int], centres: Points) -> tuple[np.ndarray, np.ndarray]:
-    parent = ray_tree(shape, np.array(centres, dtype=np.float64))
+    """Give the forest of rays; without a centre every pixel is a root, which asks for nothing."""
+    if centres:
+        parent = ray_tree(shape, np.array(centres, dtype=np.float64))
+    else:
+        parent = np.arange(shape[0] * shape[1], dtype=np.int32)
     order = topological_order(parent)
     parent.setflags(write=False)
     order.setflags(write=False)
@@ -65,13 +74,17 @@ def sample_centres(centres: object, batch: int, label: int) -> list[Points]:
 
     Parameters
     ----------
-    centres : (N, 2) for all samples, or (B, N, 2) with nan rows for missing ones
+    centres : (N, 2) for all samples, or (B, N, 2) with nan rows for missing ones, N >= 1
     batch : int
     label : int   for the error message
 
+    Returns
+    -------
+    list of points   one per sample; empty where all its rows are nan: its object is free
+
     Raises
     ------
-    ValueError  if the shape is wrong, or a sample has no centre.
+    ValueError  if the shape is wrong, or N is 0.
     """
     points = as_floats(centres, f"scene.centres[{label}]").detach().cpu()
     if points.ndim == 1 and points.numel() == 2:
@@ -83,14 +96,14 @@ def sample_centres(centres: object, batch: int, label: int) -> list[Points]:
             f"scene.centres[{label}] has shape {tuple(points.shape)}, it must be (N, 2) or "
             f"({batch}, N, 2) pixel coordinates (y, x); star shape is 2-D for now."
         )
+    if points.shape[1] == 0:
+        raise ValueError(
+            f"Star(label={label}) needs at least one centre: click inside the object, or take the "
+            "prior off the list. A row of nan leaves the object of a sample free."
+        )
     found = []
-    for sample, rows in enumerate(points):
+    for rows in points:
         kept = rows[~rows.isnan().all(1)]
-        if len(kept) == 0:
-            raise ValueError(
-                f"Star(label={label}) needs at least one centre in sample {sample}: click inside "
-                "the object, or take the prior off the list."
-            )
         found.append(tuple((float(y), float(x)) for y, x in kept))
     return found
 
@@ -102,7 +115,8 @@ class Star(Prior):
     Every pixel hangs on the next pixel of its digital ray to the nearest centre; probabilities
     may not rise outwards. The block is exact: isotonic regression of the object's log-odds on
     that tree, the global minimiser. Under nested labels the object is the label with everything
-    inside it. 2-D only.
+    inside it. In a sample whose centres are all nan the object is free, as a volume of nan is. 2-D
+    only.
 
     Parameters
     ----------
@@ -223,6 +237,11 @@ class Star(Prior):
         )
         size = int(mask.sum())
         text = f"{count} of {size} px of object {self.label} break the star shape"
+        free = sum(not points for points in prep.centres)
         if size == 0:
             text = f"object {self.label} is empty"
+        elif free == len(prep.centres):
+            text = f"object {self.label} has no centre: its shape is free"
+        elif free:
+            text += f"; free in {free} of {len(prep.centres)} samples, which have no centre"
         return Certificate(count, count == 0, text, {self.label: count})

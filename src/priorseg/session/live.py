@@ -177,6 +177,30 @@ class Session(Inputs):
             self._plain = problem, plain_frame(problem, self.default_settings().temperature)
         return self._plain[1]
 
+    def propose_centres(self, settings: Settings) -> Settings:
+        """Add the centres that the logits suggest to star-shaped labels that have none.
+
+        Parameters
+        ----------
+        settings : Settings   centres that are there stay; only priors that are on count
+
+        Returns
+        -------
+        Settings   a label in which no object was found still has no centre
+
+        Raises
+        ------
+        NoLogits  if there are no logits yet; a ValueError.
+        """
+        from .proposals import with_proposals
+
+        problem = self._snapshot()[0]
+        known = self._source.segmenter
+        if known is None or self._source.given is not None:
+            return with_proposals(problem, settings, None, {})
+        scale = known.object_px(*problem.size)
+        return with_proposals(problem, settings, scale, known.card.inner)
+
     def _due(self, every: float) -> bool:
         now = perf_counter()
         if now - self._shown_at < every:
