@@ -1,6 +1,7 @@
 """How a row of a table turns logits into labels, read from a short text."""
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,13 +58,11 @@ def parse_mode(text: str) -> Mode:
 
 
 def _calls(rest: str, text: str) -> tuple[Call, ...]:
-    if rest.replace("-", "").replace("_", "").isalnum():  # a hyphen would read as minus
-        return (Call(rest),)
-    head, bracket, tail = rest.partition("(")
+    plain = re.sub(r"(?<=[A-Za-z])-(?=[A-Za-z])", "_", rest)  # a hyphen would read as minus
+    plain = re.sub(r"(?<=[A-Za-z])-(?=\d)", "_", plain)
     try:
-        node = ast.parse(head.replace("-", "_") + bracket + tail, mode="eval").body
-        return tuple(_flat(node))
-    except (SyntaxError, ValueError, RecursionError) as error:
+        return tuple(_flat(ast.parse(plain, mode="eval").body))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"mode {text!r} cannot be read: {error}") from None
 
 

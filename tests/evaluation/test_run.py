@@ -1,0 +1,181 @@
+import json
+import tomllib
+
+import numpy as np
+import pytest
+import torch
+
+from priorseg import load_bundle
+from priorseg.evaluation import records, run
+from priorseg.evaluation.examples import crop_about, load_examples
+from priorseg.evaluation.measures import Task
+from priorseg.evaluation.places import Places
+from priorseg.evaluation.predictor import Predictor
+from priorseg.evaluation.protocol import protocol_from
+from priorseg.evaluation.records import Results
+from priorseg.evaluation.run import evaluate, run_protocol
+from priorseg.evaluation.tables import write_tables
+
+from .conftest import TEXT, make_images, make_network
+
+TASK = Task(("background", "rim", "cup"), {"disc": (1, 2), "cup": (2,)}, nested=("cup", "disc"))
+
+
+def protocol(**changes):
+    return protocol_from(tomllib.loads(TEXT) | changes)
+
+
+def finished(bench, path, wanted, **keywords):
+    results = Results.open(path, wanted, resume=True)
+    run_protocol(wanted, Places(bench, bench), results, report=lambda text: None, **keywords)
+    return results
+
+
+def test_the_truth_scores_best_in_everything(bench):
+    examples = load_examples(bench, "toy", "val")
+    names = ("mIoU", "accuracy", "Dice", "boundary", "vCDR", "convex", "star", "nested", "volume")
+    for row in evaluate(lambda image, truth: truth, examples, TASK, measures=names):
+        best = {name: float(not name.startswith(("HD", "AS", "v"))) for name in row}
+        assert row == best
+
+
+def test_the_same_noise_meets_every_predictor(bench):
+    seen = {}
+    for name in ("one", "two"):
+        images = seen.setdefault(name, [])
+        evaluate(
+            lambda image, truth, images=images: images.append(image) or truth,
+            load_examples(bench, "toy", "val"),
+            TASK,
+            noise=("gaussian", 0.1),
+            seed=4,
+        )
+    assert np.array_equal(seen["one"], seen["two"])
+    assert not np.array_equal(seen["one"][0], seen["one"][1])
+
+
+def test_trained_is_what_the_segmenter_gives_and_plain_its_arg_max(bench):
+    segmenter = load_bundle(bench / "net.priorseg")
+    image = load_examples(bench, "toy", "val")[0].unit
+    logits = segmenter.logits(image, precision="float32")
+    plain, trained = (Predictor(segmenter, mode)(image).labels for mode in ("plain", "trained"))
+    assert np.array_equal(plain, logits[0].argmax(0))
+    whole = segmenter.segment(image, precision="float32")
+    assert np.array_equal(trained, whole.labels[0])
+
+
+def test_post_and_baseline_change_the_logits_of_the_network_alone(bench):
+    segmenter = load_bundle(bench / "net.priorseg")
+    example = load_examples(bench, "toy", "val")[0]
+    oracle = Predictor(segmenter, "post:volume", volumes="truth", task=TASK)
+    found = oracle(example.unit, example.labels).labels
+    assert np.bincount(found.ravel()).tolist() == np.bincount(example.labels.ravel()).tolist()
+    star = Predictor(segmenter, "post:star(label=1)", centres="truth", task=TASK)
+    assert list(star(example.unit, example.labels).centres) == [1]
+    hull = Predictor(segmenter, "baseline:largest-fill", task=TASK)(example.unit)
+    assert hull.labels.shape == example.labels.shape
+    with pytest.raises(ValueError, match="'none' is unknown"):
+        Predictor(segmenter, "baseline:none", task=TASK)
+
+
+def test_rows_of_a_network_share_its_logits(bench, tmp_path, monkeypatch):
+    calls = []
+    kept = run.Network.__call__
+    monkeypatch.setattr(run.Network, "__call__", lambda s, i: calls.append(1) or kept(s, i))
+    finished(bench, tmp_path / "a.json", protocol())
+    assert len(calls) == 3 * 2  # images x conditions, for two rows
+
+
+def test_an_interrupted_run_goes_on_to_the_same_file(bench, tmp_path, monkeypatch):
+    whole = finished(bench, tmp_path / "whole.json", protocol())
+    kept, done = run.add_noise, []
+
+    def stops(*given):
+        done.append(1)
+        if len(done) == 5:  # in the middle of the second condition
+            raise KeyboardInterrupt
+        return kept(*given)
+
+    monkeypatch.setattr(run, "add_noise", stops)
+    with pytest.raises(KeyboardInterrupt):
+        finished(bench, tmp_path / "part.json", protocol())
+    assert len(Results.read(tmp_path / "part.json").records) == 2
+    resumed = finished(bench, tmp_path / "part.json", protocol())
+    assert len(done) == 5 + 3  # only what was missing
+    assert resumed.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_full_disk_leaves_the_old_file_whole(bench, tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    finished(bench, path, protocol(conditions=[{"kind": "none"}]))
+    before = path.read_bytes()
+    monkeypatch.setattr(
+        records.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "full"))
+    )
+    with pytest.raises(OSError, match="full"):
+        finished(bench, path, protocol())
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_file_is_neither_overwritten_nor_mixed_with_another_protocol(bench, tmp_path):
+    path = tmp_path / "a.json"
+    finished(bench, path, protocol(conditions=[{"kind": "none"}]))
+    with pytest.raises(FileExistsError, match="--resume"):
+        Results.open(path, protocol(), resume=False)
+    with pytest.raises(ValueError, match="another noise_seed"):
+        Results.open(path, protocol(noise_seed=7), resume=True)
+    path.write_text(path.read_text()[:-40])
+    with pytest.raises(ValueError, match="damaged"):
+        Results.open(path, protocol(), resume=True)
+
+
+def test_a_network_that_was_trained_again_is_measured_again(bench, tmp_path):
+    root = make_images(tmp_path)
+    make_network(root / "net.priorseg", 0)
+    first = finished(root, tmp_path / "a.json", protocol()).records
+    make_network(root / "net.priorseg", 1)
+    second = finished(root, tmp_path / "a.json", protocol()).records
+    assert first.keys() == second.keys()
+    assert all(first[key].sha256 != second[key].sha256 for key in first)
+
+
+def test_missing_networks_are_listed_or_left_out(bench, tmp_path):
+    rows = [{"name": "plain", "bundle": "net-{seed}.priorseg", "mode": "plain"}]
+    wanted = protocol(rows=rows, seeds=[0, 1, 2])
+    with pytest.raises(FileNotFoundError, match=r"plain, seed 2: .*net-2\.priorseg"):
+        finished(bench, tmp_path / "a.json", wanted)
+    results = finished(bench, tmp_path / "a.json", wanted, available=True)
+    assert {key[1] for key in results.records} == {0, 1}
+    assert "| plain | 2 |" in write_tables(wanted, results)
+
+
+def test_a_missing_data_set_is_named(bench, tmp_path):
+    with pytest.raises(FileNotFoundError, match="'moon' is missing"):
+        finished(bench, tmp_path / "a.json", protocol(data=[{"folder": "moon"}]))
+
+
+def test_instances_are_read_and_compared(bench, tmp_path):
+    names = ["instances", "mIoU"]
+    results = finished(bench, tmp_path / "a.json", protocol(measures=names, instances="disc"))
+    image = next(iter(results.records.values())).images[0]
+    assert {"F1", "precision", "recall", "mean AP"} <= set(image["scores"])
+    assert np.shape(image["counts"]["instances"]) == (10, 3)
+
+
+def test_a_crop_is_as_wide_as_asked_and_stays_in_the_image(bench):
+    example = load_examples(bench, "toy", "val", instances=True)[0]
+    height = np.flatnonzero(np.isin(example.labels, (1, 2)).any(1)).size
+    small, large = (crop_about(example, (1, 2), ratio) for ratio in (1.2, 9))
+    assert small.labels.shape == (round(1.2 * height),) * 2 == small.instances.shape
+    assert (small.labels > 0).sum() == (example.labels > 0).sum()
+    assert large.labels.shape == (32, 32)
+    with pytest.raises(ValueError, match="no pixel"):
+        crop_about(example, (5,), 1.2)
+
+
+def test_results_are_plain_json_with_null_for_nan(bench, tmp_path):
+    path = finished(bench, tmp_path / "a.json", protocol()).path
+    plain = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert plain["what"]["task"]["labels"] == ["background", "rim", "cup"]
+    assert torch.tensor(plain["records"][0]["images"][0]["counts"]["confusion"]).sum() == 32 * 32

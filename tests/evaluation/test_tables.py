@@ -1,0 +1,80 @@
+import tomllib
+
+import numpy as np
+import pytest
+
+from priorseg import load_bundle
+from priorseg.cli import main
+from priorseg.evaluation.protocol import protocol_from
+from priorseg.evaluation.records import Record, Results
+from priorseg.evaluation.tables import card_scores, write_tables
+
+from .conftest import TEXT, make_images, make_network
+
+TWO = tomllib.loads(TEXT) | {"measures": ["mIoU", "accuracy"], "conditions": [{"kind": "none"}]}
+
+
+def record(row, seed, values):
+    images = [
+        {
+            "name": f"toy/{place}",
+            "scores": {"accuracy": value},
+            "counts": {"confusion": np.diag([50, 30, 20]).tolist()},
+        }
+        for place, value in enumerate(values)
+    ]
+    return Record(row, seed, "toy", "clean", {}, {}, {}, "net", "abc", images)
+
+
+def results_of(tmp_path, *made):
+    results = Results(tmp_path / "a.json", {}, "Toy")
+    results.records = {one.key: one for one in made}
+    return results
+
+
+def test_a_table_shows_mean_spread_and_interval(tmp_path):
+    plain = [record("plain", seed, [0.5, 0.7, None]) for seed in (0, 1)]
+    gained = [record("trained", 0, [0.6, 0.8, None]), record("trained", 1, [0.64, 0.84, None])]
+    text = write_tables(protocol_from(TWO), results_of(tmp_path, *plain, *gained))
+    assert "3 images of toy, split val; seeds 0, 1." in text
+    assert "| plain | 2 | 100.00 ± 0.00 | 100.00 ± 0.00 | 60.00 ± 0.00 |" in text
+    assert "72.00 ± 2.83 (**+12.00 [+12.00, +12.00]**) |" in text
+
+
+def test_seeds_measured_on_different_images_are_refused(tmp_path):
+    made = [record("plain", 0, [0.5, 0.7]), record("plain", 1, [0.5])]
+    with pytest.raises(ValueError, match="different images"):
+        write_tables(protocol_from(TWO), results_of(tmp_path, *made))
+
+
+def test_card_scores_are_those_of_one_network(tmp_path):
+    found = card_scores(results_of(tmp_path, record("plain", 0, [0.5, 0.70004])), "abc")
+    assert found["toy"]["clean"]["plain"]["accuracy"] == 0.6
+    assert card_scores(results_of(tmp_path, record("plain", 0, [0.5])), "def") == {}
+
+
+def test_the_command_writes_results_tables_and_cards(tmp_path, capsys):
+    root = make_images(tmp_path)
+    net = make_network(root / "net.priorseg")
+    weights = [tensor.clone() for tensor in load_bundle(net).state_dict().values()]
+    (root / "p.toml").write_text(TEXT)
+    command = ["evaluate", str(root / "p.toml"), "--data", str(root), "-o", str(root / "out.json")]
+    assert main([*command, "--write"]) == 0
+    assert capsys.readouterr().out == (root / "out.md").read_text()
+    again = load_bundle(net)
+    assert set(again.card.scores["toy"]["salt 0.05"]) == {"plain", "trained"}
+    assert all(a.equal(b) for a, b in zip(weights, again.state_dict().values(), strict=True))
+    before = (root / "out.json").read_bytes()
+    assert main([*command, "--resume"]) == 0  # the new digest is known: nothing to measure
+    assert (root / "out.json").read_bytes() == before
+
+
+def test_the_command_names_what_is_wrong_in_one_line(tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path / "none.toml")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    root = make_images(tmp_path)
+    (root / "p.toml").write_text(TEXT)
+    (root / "net.priorseg").write_bytes(b"no bundle")
+    command = ["evaluate", str(root / "p.toml"), "--data", str(root), "-o", str(root / "o.json")]
+    assert main(command) == 2
+    assert "plain, seed 0" in capsys.readouterr().err
