@@ -73,10 +73,8 @@ class Devices:
         """Replace every gradient by its mean over the processes, in one exchange."""
         if self.count == 1:
             return
-        tracked = [p for p in module.parameters() if p.requires_grad]
-        for parameter in tracked:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
+        # what has no gradient has none in any process, and AdamW must not count a step for it
+        tracked = [p for p in module.parameters() if p.grad is not None]
         flat = torch.cat([p.grad.double().flatten() for p in tracked])  # type: ignore[union-attr]
         flat = self.total(flat) / self.count
         start = 0

@@ -129,13 +129,13 @@ class Trainer:
         self.devices.average_buffers(self.model)
         through_head = self.schedule.through_head(self.epoch)
         self.epoch += 1
-        kept = snapshot(self.model)
+        kept = None if self.mean is None else snapshot(self.model)
         if self.mean is not None:
             self.model.load_state_dict(self.mean.state)
-        self.devices.average_buffers(self.model)
+            self.devices.average_buffers(self.model)
         score = pooled_mean_iou(self.model, self.held_out, self.devices, through_head=through_head)
         self._keep(score)
-        if self.mean is not None:
+        if kept is not None:
             self.model.load_state_dict(kept)
         row = {"epoch": self.epoch, "loss": loss, "score": score, **self._numbers()}
         self.history.append({**row, "seconds": time.monotonic() - began})
