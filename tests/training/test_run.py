@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from toys import config
+from toys import config, write_set
 
 from priorseg import load_bundle
+from priorseg.cli import main
 from priorseg.training.checkpoint import load_checkpoint
 from priorseg.training.run import train
 
@@ -24,27 +24,25 @@ SCRIPT = textwrap.dedent("""
     import torch
     torch.set_num_threads(1)
     sys.path.insert(0, sys.argv[1])
-    from toys import config
+    from toys import config, write_set
     from priorseg.training import checkpoint
     from priorseg.training.run import train
 
-    data, out, kill_after, within = sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5]
+    data, out, kill_after = sys.argv[2], sys.argv[3], int(sys.argv[4])
 
     def kill(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
     def after(epoch):
         if epoch == kill_after:
-            if not within:
-                kill()
-            checkpoint.os.fsync = kill  # half a checkpoint lies there by then
+            checkpoint.os.fsync = kill  # the next checkpoint is written, but not in its place
 
     train(config(data, schedule={"average": 0.5}), out, save_seconds=0, after_epoch=after)
 """)
 
 
-def killed(root, out, after, within=""):
-    command = [sys.executable, "-c", SCRIPT, str(HERE), str(root), str(out), str(after), within]
+def killed(root, out, after):
+    command = [sys.executable, "-c", SCRIPT, str(HERE), str(root), str(out), str(after)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -62,11 +60,11 @@ def test_training_learns_and_writes_a_bundle(root, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("within", ["", "the writing"])
-def test_a_killed_run_goes_on_to_the_same_bits(root, tmp_path, within):
+def test_a_run_killed_while_it_writes_goes_on_to_the_same_bits(root, tmp_path):
     told = config(root, schedule={"average": 0.5})
     train(told, tmp_path / "straight", device="cpu")
-    killed(root, tmp_path / "killed", 3, within)
+    killed(root, tmp_path / "killed", 3)
+    assert list((tmp_path / "killed").glob("*.writing"))
     state = load_checkpoint(tmp_path / "killed" / "checkpoint.pt")
     assert state["epoch"] == 3
     train(told, tmp_path / "killed", device="cpu")
@@ -155,7 +153,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(root, tmp_path):
     assert not list((tmp_path / "out").glob("*.writing"))
 
 
-def test_the_command_trains_and_says_when_time_is_up(root, tmp_path):
+def test_the_command_trains_and_says_when_time_is_up(root, tmp_path, capsys):
     text = textwrap.dedent("""
         [network]
         settings = { width = 4, depth = 1 }
@@ -169,11 +167,51 @@ def test_the_command_trains_and_says_when_time_is_up(root, tmp_path):
         epochs = 2
     """)
     (tmp_path / "toy.toml").write_text(text)
-    command = [sys.executable, "-m", "priorseg.cli", "train", str(tmp_path / "toy.toml")]
-    command += ["--out", str(tmp_path / "out"), "--device", "cpu"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    one = subprocess.run([*command, "--minutes", "0"], env=environment, capture_output=True)
-    two = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert (one.returncode, two.returncode) == (3, 0), two.stderr
-    assert "epoch 2/2" in two.stdout
-    assert "epoch 1/2" not in two.stdout
+    command = ["train", str(tmp_path / "toy.toml"), "--out", str(tmp_path / "out")]
+    command += ["--device", "cpu"]
+    assert main([*command, "--minutes", "0"]) == 3
+    assert "Run the same command again" in capsys.readouterr().out
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "epoch 2/2" in told
+    assert "epoch 1/2" not in told
+
+
+def test_the_command_says_what_data_is_missing(tmp_path, capsys):
+    text = '[preprocessing]\nsize = 16\n[data]\nlabels = ["a", "b"]\nsets = [{ folder = "c" }]\n'
+    (tmp_path / "toy.toml").write_text(text)
+    assert main(["train", str(tmp_path / "toy.toml"), "--data", str(tmp_path)]) == 2
+    assert "The data set 'c' is missing" in capsys.readouterr().err
+
+
+def test_without_the_extra_the_command_says_what_to_install(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["train", str(tmp_path / "toy.toml")]) == 2
+    assert 'pip install "priorseg[train]"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["truth", "network", "regressed"])
+def test_a_volume_prior_trains_with_volumes_from(source, root, tmp_path):
+    head = {"priors": [{"name": "threshold-dynamics"}, {"name": "volume"}], "volumes": source}
+    schedule = {"epochs": 2, "head_epochs": 2}
+    told = config(root, head=head, schedule=schedule)
+    assert train(told, tmp_path, device="cpu") == tmp_path / "model.priorseg"
+    state = load_checkpoint(tmp_path / "checkpoint.pt")
+    regressed = any(name.startswith("regressor.") for name in state["weights"])
+    assert regressed == (source == "regressed")
+    assert (tmp_path / "regressor.safetensors").is_file() == regressed
+
+
+@pytest.mark.parametrize("source", ["truth", "network"])
+def test_a_star_prior_trains_with_centres_from(source, root, tmp_path):
+    head = {"priors": [{"name": "star", "label": 1}], "centres": source}
+    told = config(root, head=head, schedule={"epochs": 1, "head_epochs": 1})
+    assert train(told, tmp_path, device="cpu") == tmp_path / "model.priorseg"
+
+
+def test_half_precision_and_ignored_pixels_train(tmp_path):
+    root = write_set(tmp_path / "data", value=7)
+    schedule = {"epochs": 2, "precision": "bfloat16", "average": 0.5, "keep": "last"}
+    train(config(root, schedule=schedule, data={"ignore": 7}), tmp_path / "out", device="cpu")
+    history = load_checkpoint(tmp_path / "out" / "checkpoint.pt")["history"]
+    assert history[-1]["score"] <= 1
