@@ -179,3 +179,27 @@ def test_results_are_plain_json_with_null_for_nan(bench, tmp_path):
     plain = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert plain["what"]["task"]["labels"] == ["background", "rim", "cup"]
     assert torch.tensor(plain["records"][0]["images"][0]["counts"]["confusion"]).sum() == 32 * 32
+
+
+def test_touching_discs_are_parted_at_proposed_centres_where_wanted(bench):
+    y, x = np.ogrid[:48, :80]
+    two = [(y - 24) ** 2 + (x - at) ** 2 <= 14**2 for at in (26, 53)]
+    labels = np.asarray(two[0] | two[1]).astype(int)
+    segmenter = load_bundle(bench / "net.priorseg")
+    task = Task(TASK.labels, TASK.objects, instances="disc")
+    parted = Predictor(segmenter, "plain", task=task, split=True)._instances(run.Found(labels))
+    assert parted.max() == 2
+    assert all((parted[disc & ~other] == parted[disc][0]).all() for disc, other in (two, two[::-1]))
+    assert Predictor(segmenter, "plain", task=task)._instances(run.Found(labels)) is None
+
+
+def test_masks_are_relabelled_or_refused(bench, tmp_path):
+    merged = {"labels": ["background", "disc"], "objects": {"disc": [1]}, "measures": ["mIoU"]}
+    table = {k: v for k, v in (tomllib.loads(TEXT) | merged).items() if k != "nested"}
+    with pytest.raises(ValueError, match=r"the mask holds \[2\]"):
+        finished(bench, tmp_path / "a.json", protocol_from(table))
+    wanted = protocol_from(table | {"relabel": {"2": 1}})
+    examples = Places(bench, bench).examples(wanted.sets[0], wanted)
+    assert set(np.unique(examples[0].labels)) == {0, 1}
+    with pytest.raises(ValueError, match="network gives the labels background, rim, cup"):
+        finished(bench, tmp_path / "a.json", wanted)

@@ -1,9 +1,10 @@
 """Where the networks and the images of a protocol lie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from torch import nn
 
 from ..bundle import SUFFIX, ZOO, load_bundle
@@ -96,7 +97,28 @@ class Places:
             longest=one.longest,
             instances="instances" in protocol.measures,
         )[: one.limit]
+        found = [relabelled(example, protocol) for example in found]
         if not one.about:
             return found
         members = protocol.task.objects[one.about]
         return [crop_about(example, members, one.ratio) for example in found]
+
+
+def relabelled(example: Example, protocol: Protocol) -> Example:
+    """Give the values of a mask the labels of a protocol.
+
+    Raises
+    ------
+    ValueError  if a value is no label afterwards; says which.
+    """
+    labels = example.labels.copy()
+    for value, label in protocol.relabel.items():
+        labels[example.labels == value] = label
+    task = protocol.task
+    odd = set(np.unique(labels).tolist()) - set(range(len(task.labels))) - {task.ignore}
+    if odd:
+        raise ValueError(
+            f"{example.name}: the mask holds {sorted(odd)}, the protocol names the labels 0 to "
+            f"{len(task.labels) - 1}. Name them, or use ignore or relabel."
+        )
+    return replace(example, labels=labels)

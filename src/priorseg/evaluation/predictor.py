@@ -61,13 +61,16 @@ class Predictor:
     volumes, centres      where priors that ask for them get them: 'truth' (an oracle: name the
                           row so), 'network', or 'regressed' (volumes only)
     regressor : Module    for volumes='regressed', see `priorseg.guidance`
+    split : bool          part instances at proposed centres, without a star prior too, so that a
+                          plain network can be compared; else they are components
     sweeps : int          None = the head's; for 'post'
     temperature : float   None = the head's
     precision : str       of the network
 
     Raises
     ------
-    ValueError  for a mode, prior, baseline or guide that does not exist.
+    ValueError  for a mode, prior, baseline or guide that does not exist, or if the task names
+                other labels than the network gives.
     """
 
     def __init__(
@@ -79,12 +82,14 @@ class Predictor:
         volumes: Guide = "network",
         centres: Guide = "network",
         regressor: nn.Module | None = None,
+        split: bool = False,
         sweeps: int | None = None,
         temperature: float | None = None,
         precision: "Precision" = "float32",
     ) -> None:
         self.mode = parse_mode(mode) if isinstance(mode, str) else mode
-        self.task = task or Task(tuple(segmenter.labels.values()))
+        self.task, self.split = task or Task(tuple(segmenter.labels.values())), split
+        _check_labels(segmenter, self.task)
         if volumes not in GUIDES or centres not in GUIDES[:2]:
             raise ValueError(
                 f"volumes {volumes!r} must be one of {', '.join(GUIDES)}; centres {centres!r} one "
@@ -196,12 +201,24 @@ class Predictor:
         )
 
     def _instances(self, found: Found) -> NDArray[Any] | None:
-        """Split the object at the trees of its star prior, if it has one."""
-        members = self.task.objects.get(self.task.instances, ())
-        for label, points in found.centres.items():
-            if label in members and len(points):
-                return np.asarray(guidance.instances(found.labels, points, list(members)))
-        return None
+        """Part the object at the trees of its star prior, or at proposed centres if wanted."""
+        members = self.task.objects.get(self.task.instances)
+        if members is None:
+            return None
+        given = [points for label, points in found.centres.items() if label in members]
+        if not given and not self.split:
+            return None
+        inside = np.isin(found.labels, members)
+        points = given[0] if given else guidance.propose_centres(inside)
+        return np.asarray(guidance.instances(found.labels, points, list(members)))
+
+
+def _check_labels(segmenter: "Segmenter", task: Task) -> None:
+    if len(task.labels) != len(segmenter.labels):
+        raise ValueError(
+            f"The network gives the labels {', '.join(segmenter.labels.values())}; those to be "
+            f"measured are {', '.join(task.labels)}."
+        )
 
 
 def _points(scene: Scene) -> dict[int, NDArray[np.float64]]:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .strict import (
     text,
     unique,
     whole,
+    whole_text,
 )
 
 _SEED = whole(0, 2**31 - 1)
@@ -68,6 +69,7 @@ class Row:
     mode : str                see `parse_mode`
     volumes, centres : str    see `Predictor`
     regressor : str           path like `bundle`, for volumes = "regressed"
+    split : bool              see `Predictor`
     sweeps : int or None      of 'post'; None = the head's
     temperature : float       of the solve; None = the head's
     seeds : tuple             None = those of the protocol
@@ -80,6 +82,7 @@ class Row:
     volumes: str = "network"
     centres: str = "network"
     regressor: str = ""
+    split: bool = False
     sweeps: int | None = None
     temperature: float | None = None
     seeds: tuple[int, ...] = (0,)
@@ -93,6 +96,7 @@ class Protocol:
     Parameters
     ----------
     draws, level : int, float   of the bootstrap
+    relabel : mapping           value of the masks -> label that it becomes
     noise_seed : int            image i of a set gets the noise of seed noise_seed + i, in all rows
     """
 
@@ -102,6 +106,7 @@ class Protocol:
     conditions: tuple[Condition, ...]
     rows: tuple[Row, ...]
     measures: tuple[str, ...]
+    relabel: Mapping[int, int] = field(default_factory=dict)
     noise_seed: int = 0
     draws: int = 10_000
     level: float = 0.95
@@ -114,6 +119,7 @@ class Protocol:
         plain = {key: list(one) if isinstance(one, tuple) else one for key, one in task.items()}
         return {
             "task": plain,
+            "relabel": {str(value): label for value, label in sorted(self.relabel.items())},
             "measures": list(self.measures),
             "noise_seed": self.noise_seed,
             "precision": self.precision,
@@ -142,6 +148,7 @@ _ROW = {
     "volumes": (choice("truth", "network", "regressed"), "network"),
     "centres": (choice("truth", "network"), "network"),
     "regressor": (text, ""),
+    "split": (flag, False),
     "sweeps": (whole(1, 1000), None),
     "temperature": (real(1e-6, 1e6), None),
     "seeds": (many(_SEED), None),
@@ -158,6 +165,7 @@ _PROTOCOL = {
     "labels": required(many(text, 2)),
     "objects": (mapped(many(whole(0, 254))), {}),
     "ignore": (whole(0, 255), None),
+    "relabel": (mapped(whole(0, 254)), {}),
     "nested": (many(text), ()),
     "instances": (text, ""),
     "many": (flag, False),
@@ -218,9 +226,15 @@ def protocol_from(table: Mapping[str, Any]) -> Protocol:
     for row in rows:
         if row.baseline and row.baseline not in {one.name for one in rows}:
             raise ValueError(f"row {row.name!r}: the baseline {row.baseline!r} is no row.")
+    relabel = {whole_text(value, "relabel"): label for value, label in top["relabel"].items()}
     kept = ("title", "measures", "noise_seed", "draws", "level", "precision")
     return Protocol(
-        task=task, sets=sets, conditions=conditions, rows=rows, **{key: top[key] for key in kept}
+        task=task,
+        sets=sets,
+        conditions=conditions,
+        rows=rows,
+        relabel=relabel,
+        **{key: top[key] for key in kept},
     )
 
 

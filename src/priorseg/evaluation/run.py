@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from .places import Places
 from .predictor import Network, Predictor
 from .protocol import Condition, ImageSet, Protocol, Row
 from .records import Record, Results, image_record, settings_of
+
+if TYPE_CHECKING:
+    from ..segmenter import Segmenter
 
 Predict = Callable[[NDArray[np.float32], NDArray[Any]], Found | NDArray[Any]]
 Report = Callable[[str], None]
@@ -170,19 +173,7 @@ def _measure_network(part: _Part, rows: Sequence[Row], examples: Sequence[Exampl
         return
     segmenter = places.load(rows[0], seed, part.device)
     network = Network(segmenter, protocol.precision)  # type: ignore[arg-type]
-    predictors = {
-        row.name: Predictor(
-            segmenter,
-            row.mode,
-            task=protocol.task,
-            volumes=row.volumes,  # type: ignore[arg-type]
-            centres=row.centres,  # type: ignore[arg-type]
-            regressor=places.regressor(row, seed, part.device),
-            sweeps=row.sweeps,
-            temperature=row.temperature,
-        )
-        for row in rows
-    }
+    predictors = {row.name: _predictor(part, row, segmenter) for row in rows}
     if "seconds" in protocol.measures:  # the first image pays for compiling and for memory
         for predictor in predictors.values():
             _finish(predictor, examples[0], examples[0].unit, *network(examples[0].unit))
@@ -196,6 +187,23 @@ def _measure_network(part: _Part, rows: Sequence[Row], examples: Sequence[Exampl
         ]
         part.results.add(records)
         part.report(f"{part.set.name}, {condition.name}, seed {seed}: {', '.join(images)}")
+
+
+def _predictor(part: _Part, row: Row, segmenter: "Segmenter") -> Predictor:
+    try:
+        return Predictor(
+            segmenter,
+            row.mode,
+            task=part.protocol.task,
+            volumes=row.volumes,  # type: ignore[arg-type]
+            centres=row.centres,  # type: ignore[arg-type]
+            regressor=part.places.regressor(row, part.seed, part.device),
+            split=row.split,
+            sweeps=row.sweeps,
+            temperature=row.temperature,
+        )
+    except ValueError as error:
+        raise ValueError(f"row {row.name!r}, seed {part.seed}: {error}") from error
 
 
 def _images(

@@ -80,6 +80,13 @@ def whole(low: int, high: int) -> Reader:
     return read
 
 
+def whole_text(value: str, where: str) -> int:
+    """Read a key that is a whole number from 0 to 65535."""
+    if not (value.isascii() and value.isdigit() and int(value[:6]) <= 65535):
+        raise ValueError(f"{where} has the key {value!r:.60}; a whole number is needed.")
+    return int(value)
+
+
 def real(low: float, high: float) -> Reader:
     """Read a number from low to high."""
 
