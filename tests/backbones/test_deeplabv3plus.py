@@ -47,6 +47,16 @@ def test_every_weight_gets_a_gradient():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
+def test_forty_steps_are_enough_to_learn_the_statistics_of_the_norms():
+    network = small(dropout=0.0)
+    image = torch.rand(4, 3, 65, 65)
+    with torch.no_grad():
+        for _ in range(40):
+            trained = network.train()(image)
+        found = network.eval()(image)
+    assert torch.corrcoef(torch.stack((trained.flatten(), found.flatten())))[0, 1] > 0.99
+
+
 def test_encoder_and_decoder_share_no_parameter_and_leave_none_out():
     network = small()
     encoder = {id(p) for p in network.encoder_parameters()}

@@ -121,6 +121,7 @@ class DeepLabV3Plus(nn.Module):
         low = self.low(features[1])
         deep = _resized(self.pyramid(features[-1]), low.shape[2:])
         logits = self.out(self.mix(torch.cat((deep, low), 1)))
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # before it is smooth
         return _resized(logits, padded.shape[2:])[..., :height, :width]
 
 
@@ -158,7 +159,7 @@ def _unit(inner: int, outer: int, kernel: int, **more: int) -> nn.Sequential:
     """Make a convolution with batch norm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inner, outer, kernel, bias=False, **more),  # type: ignore[arg-type]
-        nn.BatchNorm2d(outer, momentum=0.03),
+        nn.BatchNorm2d(outer),
         nn.ReLU(inplace=True),
     )
 

@@ -150,7 +150,7 @@ def _unit(
             groups=groups,
             bias=False,
         ),
-        nn.BatchNorm2d(outer, eps=1e-3, momentum=0.03),
+        nn.BatchNorm2d(outer, eps=1e-3),
     ]
     return nn.Sequential(*layers, *([nn.ReLU6(inplace=True)] if active else []))
 
