@@ -147,7 +147,7 @@ def test_missing_networks_are_listed_or_left_out(bench, tmp_path):
         finished(bench, tmp_path / "a.json", wanted)
     results = finished(bench, tmp_path / "a.json", wanted, available=True)
     assert {key[1] for key in results.records} == {0, 1}
-    assert "| plain | 2 |" in write_tables(wanted, results)
+    assert "| plain | 2 | " in write_tables(wanted, results)
 
 
 def test_a_missing_data_set_is_named(bench, tmp_path):

@@ -7,6 +7,7 @@ from priorseg.evaluation.statistics import (
     pooled_accuracy,
     pooled_f1,
     pooled_mean_iou,
+    pooled_object_iou,
     summarise,
 )
 from priorseg.metrics import mean_iou
@@ -63,6 +64,13 @@ def test_pooled_scores_are_those_of_the_summed_counts():
     assert found.seeds == pytest.approx([mean_iou(one.sum(0)) for one in counts])
     right = [np.trace(one.sum(0)) / one.sum() for one in counts]
     assert summarise(counts, pooled_accuracy).seeds == pytest.approx(right)
+    disc = counts[0].sum(0)
+    union = disc[1:].sum() + disc[:, 1:].sum() - disc[1:, 1:].sum()
+    found = summarise(counts, pooled_object_iou((1, 2)))
+    assert found.seeds[0] == pytest.approx(disc[1:, 1:].sum() / union)
+
+
+def test_pooled_f1_counts_instances_of_all_images():
     assert pooled_f1(np.array([[8, 2, 4], [0, 0, 0]])[None]) == pytest.approx([16 / 22])
     assert pooled_f1(np.zeros((1, 10, 3))) == pytest.approx([1.0])
 

@@ -37,8 +37,11 @@ def test_a_table_shows_mean_spread_and_interval(tmp_path):
     gained = [record("trained", 0, [0.6, 0.8, None]), record("trained", 1, [0.64, 0.84, None])]
     text = write_tables(protocol_from(TWO), results_of(tmp_path, *plain, *gained))
     assert "3 images of toy, split val; seeds 0, 1." in text
-    assert "| plain | 2 | 100.00 ± 0.00 | 100.00 ± 0.00 | 60.00 ± 0.00 |" in text
-    assert "72.00 ± 2.83 (**+12.00 [+12.00, +12.00]**) |" in text
+    assert "| clean | plain | trained (against plain) |" in text
+    assert "| seeds | 2 | 2 |" in text
+    gain = "72.00 ± 2.83 (**+12.00 [+12.00, +12.00]**)"
+    assert f"| accuracy (%) | 60.00 ± 0.00 | {gain} |" in text
+    assert "| mIoU pooled (%) | 100.00 ± 0.00 | 100.00 ± 0.00 (+0.00 [+0.00, +0.00]) |" in text
 
 
 def test_seeds_measured_on_different_images_are_refused(tmp_path):

@@ -7,7 +7,7 @@ over the seeds, and takes percentiles. It tells how far the difference depends o
 happen to be in the set; the spread over seeds tells how far it depends on the training run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -191,6 +191,26 @@ def pooled_accuracy(counts: Values) -> Values:
     """Give the accuracy of confusion matrices, (..., labels, labels) to (...); a `Score`."""
     right = np.trace(counts, axis1=-2, axis2=-1)
     return np.asarray(right / np.maximum(counts.sum((-2, -1)), 1))
+
+
+def pooled_object_iou(members: Sequence[int]) -> Score:
+    """Make the score that gives the IoU of an object made of some labels; nan if it never occurs.
+
+    Returns
+    -------
+    call   confusion matrices (..., labels, labels) to (...)
+    """
+
+    def score(counts: Values) -> Values:
+        inside = np.zeros(counts.shape[-1])
+        inside[list(members)] = 1
+        both = np.einsum("...ij,i,j->...", counts, inside, inside)
+        union = counts.sum(-1) @ inside + counts.sum(-2) @ inside - both
+        found = np.full(union.shape, np.nan)
+        np.divide(both, union, out=found, where=union > 0)
+        return found
+
+    return score
 
 
 def pooled_f1(counts: Values) -> Values:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,24 +18,12 @@ from .statistics import (
     pooled_accuracy,
     pooled_f1,
     pooled_mean_iou,
+    pooled_object_iou,
     summarise,
 )
 
-POOLED: dict[str, tuple[str, str, Score]] = {
-    "mIoU pooled": ("mIoU", "confusion", pooled_mean_iou),
-    "accuracy pooled": ("accuracy", "confusion", pooled_accuracy),
-    "F1 pooled": ("instances", "instances", pooled_f1),
-}
 _ALONE = ("RE of the truth", "seconds", "seconds of the solve")  # shown without intervals
 _PLAIN = ("HD95", "ASSD", "RE", "seconds", "vCDR")  # not shares: px, per cent, s, ratio
-
-
-class Column(NamedTuple):
-    """Say what a column shows."""
-
-    heading: str
-    condition: str
-    measure: str
 
 
 @dataclass(frozen=True)
@@ -46,16 +34,36 @@ class Cell:
     interval: Interval | None
 
 
-def names_of(protocol: Protocol, records: Sequence[Record]) -> list[str]:
+def pooled_measures(objects: Mapping[str, Sequence[int]]) -> dict[str, tuple[str, str, Score]]:
+    """Give the measures of counts summed over all images: name -> (measure, kind of count, score).
+
+    Parameters
+    ----------
+    objects : mapping   name -> labels, see `Task`
+    """
+    found: dict[str, tuple[str, str, Score]] = {
+        "mIoU pooled": ("mIoU", "confusion", pooled_mean_iou),
+        "accuracy pooled": ("accuracy", "confusion", pooled_accuracy),
+        "F1 pooled": ("instances", "instances", pooled_f1),
+    }
+    for name, members in objects.items():
+        found[f"IoU pooled {name}"] = ("IoU", "confusion", pooled_object_iou(members))
+    return found
+
+
+Pools = Mapping[str, tuple[str, str, Score]]
+
+
+def names_of(records: Sequence[Record], measures: Sequence[str], pools: Pools) -> list[str]:
     """List the measures that records hold, pooled ones first."""
-    found = [name for name, (needs, _, _) in POOLED.items() if needs in protocol.measures]
+    found = [name for name, (needs, _, _) in pools.items() if needs in measures]
     for record in records:
         for image in record.images:
             found += [name for name in image["scores"] if name not in found]
     return found
 
 
-def values_of(records: Sequence[Record], name: str) -> tuple[Values, Score | None]:
+def values_of(records: Sequence[Record], name: str, pools: Pools) -> tuple[Values, Score | None]:
     """Give one measure of the records of a row, one per seed, as `summarise` takes it.
 
     Raises
@@ -65,8 +73,8 @@ def values_of(records: Sequence[Record], name: str) -> tuple[Values, Score | Non
     listed = [[image["name"] for image in record.images] for record in records]
     if any(names != listed[0] for names in listed):
         raise ValueError(f"row {records[0].row!r}: its seeds were measured on different images.")
-    if name in POOLED:
-        _, key, score = POOLED[name]
+    if name in pools:
+        _, key, score = pools[name]
         counts = [[image["counts"][key] for image in record.images] for record in records]
         return np.array(counts, dtype=np.float64), score
     return np.array([[_number(i["scores"].get(name)) for i in r.images] for r in records]), None
@@ -77,19 +85,17 @@ def _number(value: float | None) -> float:
 
 
 def cell_of(
-    protocol: Protocol,
-    own: Sequence[Record],
-    baseline: Sequence[Record],
-    name: str,
+    protocol: Protocol, own: Sequence[Record], baseline: Sequence[Record], name: str
 ) -> Cell:
     """Summarise one row and compare it with its baseline, if there is one."""
-    values, score = values_of(own, name)
+    pools = pooled_measures(protocol.task.objects)
+    values, score = values_of(own, name, pools)
     interval = None
     compared = baseline if name not in _ALONE else []
-    if compared and [i["name"] for i in own[0].images] == [i["name"] for i in baseline[0].images]:
+    if compared and [i["name"] for i in own[0].images] == [i["name"] for i in compared[0].images]:
         interval = paired_bootstrap(
             values,
-            values_of(baseline, name)[0],
+            values_of(compared, name, pools)[0],
             score,
             draws=protocol.draws,
             level=protocol.level,
@@ -98,32 +104,82 @@ def cell_of(
 
 
 def write_tables(protocol: Protocol, results: Results) -> str:
-    """Write every set: with several conditions one table per measure, else one in all."""
+    """Write one table per set and measure, a column per condition; one per set if that is one."""
     parts = [f"# {protocol.title}", _foreword(protocol)]
     for one in protocol.sets:
         records = [record for record in results.records.values() if record.set == one.name]
-        if not records:
+        made = {(record.row, record.condition) for record in records}
+        rows = [row for row in protocol.rows if row.name in {row for row, _ in made}]
+        found = {condition for _, condition in made}
+        conditions = [c.name for c in protocol.conditions if c.name in found]
+        if not rows or not conditions:
             continue
-        conditions = [
-            c.name for c in protocol.conditions if any(r.condition == c.name for r in records)
-        ]
-        count = len(records[0].images)
         seeds = sorted({record.seed for record in records})
         parts.append(
-            f"## {one.name}\n\n{count} images of {one.folder}, split {one.split}; seeds "
-            f"{', '.join(map(str, seeds))}."
+            f"## {one.name}\n\n{len(records[0].images)} images of {one.folder}, split {one.split}; "
+            f"seeds {', '.join(map(str, seeds))}."
         )
-        names = names_of(protocol, records)
+        pools = pooled_measures(protocol.task.objects)
+        names = names_of(records, protocol.measures, pools)
         if len(conditions) == 1:
-            parts.append(f"Condition: {conditions[0]}.")
-            columns = [Column(titled(name), conditions[0], name) for name in names]
-            parts.append(_table(protocol, records, columns))
+            parts.append(_by_measure(protocol, records, rows, conditions[0], names))
             continue
-        for name in names:
-            parts.append(f"**{titled(name)}**")
-            columns = [Column(condition, condition, name) for condition in conditions]
-            parts.append(_table(protocol, records, columns))
+        parts += [
+            f"**{titled(name)}**\n\n{_by_condition(protocol, records, rows, conditions, name)}"
+            for name in names
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def _by_condition(
+    protocol: Protocol,
+    records: Sequence[Record],
+    rows: Sequence[Row],
+    conditions: Sequence[str],
+    name: str,
+) -> str:
+    lines = [["row", "seeds", *conditions]]
+    for row in rows:
+        cells = [_cell(protocol, records, row, condition, name) for condition in conditions]
+        lines.append([_named(row), _seeds(records, row), *cells])
+    return _markdown(lines)
+
+
+def _by_measure(
+    protocol: Protocol,
+    records: Sequence[Record],
+    rows: Sequence[Row],
+    condition: str,
+    names: Sequence[str],
+) -> str:
+    lines = [
+        [condition, *map(_named, rows)],
+        ["seeds", *(_seeds(records, row) for row in rows)],
+    ]
+    for name in names:
+        cells = [_cell(protocol, records, row, condition, name) for row in rows]
+        lines.append([titled(name), *cells])
+    return _markdown(lines)
+
+
+def _cell(
+    protocol: Protocol, records: Sequence[Record], row: Row, condition: str, name: str
+) -> str:
+    own = _of(records, row.name, condition)
+    if not own:
+        return "–"
+    other = _of(records, row.baseline, condition) if row.baseline else []
+    return _write(cell_of(protocol, own, other, name), name)
+
+
+def _seeds(records: Sequence[Record], row: Row) -> str:
+    return str(len({record.seed for record in records if record.row == row.name}))
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    rule = "|" + "---|" * len(lines[0])
+    text = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([text[0], rule, *text[1:]])
 
 
 def _foreword(protocol: Protocol) -> str:
@@ -143,21 +199,6 @@ def titled(name: str) -> str:
     if kind == "seconds":
         return f"{name} (s)"
     return name if kind == "vCDR" else f"{name} (%)"
-
-
-def _table(protocol: Protocol, records: Sequence[Record], columns: Sequence[Column]) -> str:
-    heads = " | ".join(column.heading for column in columns)
-    lines = [f"| row | seeds | {heads} |", "|" + "---|" * (2 + len(columns))]
-    for row in protocol.rows:
-        cells, seeds = [], 0
-        for _, condition, name in columns:
-            own = _of(records, row.name, condition)
-            seeds = max(seeds, len(own))
-            other = _of(records, row.baseline, condition) if row.baseline else []
-            cells.append(_write(cell_of(protocol, own, other, name), name) if own else "–")
-        if seeds:
-            lines.append(f"| {_named(row)} | {seeds} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def _of(records: Sequence[Record], row: str, condition: str) -> list[Record]:
@@ -192,23 +233,18 @@ def _write(cell: Cell, name: str) -> str:
 def card_scores(results: Results, bundle_sha256: str) -> dict[str, Any]:
     """Give the scores of one network as a card holds them: set -> condition -> row -> measure.
 
-    Shares are in [0, 1]; four decimals; nan is left out.
+    Shares are in [0, 1]; four decimals; nan and times are left out.
     """
+    pools = pooled_measures(results.what.get("task", {}).get("objects", {}))
+    measures = results.what.get("measures", [])
     scores: dict[str, Any] = {}
     for record in results.records.values():
         if record.sha256 != bundle_sha256:
             continue
         row: dict[str, float] = {}
-        names: list[str] = [n for n, (_, key, _) in POOLED.items() if _has(record, key)]
-        names += [n for image in record.images for n in image["scores"] if n not in names]
-        for name in dict.fromkeys(names):
-            summary = summarise(*values_of([record], name))
-            if not math.isnan(summary.mean):
+        for name in names_of([record], measures, pools):
+            summary = summarise(*values_of([record], name, pools))
+            if not math.isnan(summary.mean) and not name.startswith("seconds"):
                 row[name] = round(summary.mean, 4)
         scores.setdefault(record.set, {}).setdefault(record.condition, {})[record.row] = row
     return scores
-
-
-def _has(record: Record, key: str) -> bool:
-    counts: Mapping[str, Any] = record.images[0]["counts"] if record.images else {}
-    return key in counts
