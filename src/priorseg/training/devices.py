@@ -45,6 +45,7 @@ class Devices:
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
         )
         self._fabric.launch()
+        self.half = precision == "bfloat16"
         self.rank, self.count = int(self._fabric.global_rank), int(self._fabric.world_size)
         self.device: torch.device = self._fabric.device
 
@@ -57,6 +58,14 @@ class Devices:
         """Compute the network in the chosen number type."""
         context: AbstractContextManager[Any] = self._fabric.autocast()
         return context
+
+    def place(self, network: nn.Module) -> None:
+        """Lay a network out as the device computes it fastest."""
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.device.type == "cpu" and self.half:
+            for module in network.modules():
+                if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels:
+                    _keep_float32(module)
 
     def total(self, value: Tensor) -> Tensor:
         """Add a tensor up over the processes."""
@@ -89,3 +98,14 @@ class Devices:
             for buffer in module.buffers():
                 if buffer.is_floating_point():
                     buffer.copy_(self.total(buffer.clone()) / self.count)
+
+
+def _keep_float32(module: nn.Conv2d) -> None:
+    """Leave a depthwise convolution out of autocast: its bfloat16 gradient is 2 to 5 times slower."""
+    inner = module.forward
+
+    def forward(image: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return inner(image.float())
+
+    module.forward = forward  # type: ignore[method-assign]

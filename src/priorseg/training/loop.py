@@ -69,7 +69,7 @@ class Trainer:
         if schedule.prior_rate == 0:
             model.head.requires_grad_(False)
         model.to(devices.device)
-        model.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        devices.place(model.backbone)
         self.optimiser = make_optimiser(model, schedule)
         self.mean = RunningMean(model, schedule.average) if schedule.average else None
         self.epoch = 0
