@@ -131,7 +131,8 @@ def boundary_fraction(labels: Labels) -> float:
     ----------
     labels : (Y, X)
 
-    Source: docs/maths; reconstructed from the figures of Jia, Liu and Tai.
+    Source: not published; reconstructed from the figures of Jia, Liu and Tai (RUnet), whose
+    values near 1.3 it gives for the true maps of their images.
     """
     labels, _ = _check(labels, labels)
     edge = np.zeros(labels.shape, bool)

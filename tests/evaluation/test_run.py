@@ -1,5 +1,7 @@
 import json
+import re
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ from priorseg.evaluation.examples import crop_about, load_examples
 from priorseg.evaluation.measures import Task
 from priorseg.evaluation.places import Places
 from priorseg.evaluation.predictor import Predictor
-from priorseg.evaluation.protocol import protocol_from
+from priorseg.evaluation.protocol import load_protocol, protocol_from
 from priorseg.evaluation.records import Results
 from priorseg.evaluation.run import evaluate, run_protocol
 from priorseg.evaluation.tables import write_tables
+from priorseg.metrics import boundary_fraction
 
 from .conftest import TEXT, make_images, make_network
 
@@ -203,3 +206,19 @@ def test_masks_are_relabelled_or_refused(bench, tmp_path):
     assert set(np.unique(examples[0].labels)) == {0, 1}
     with pytest.raises(ValueError, match="network gives the labels background, rim, cup"):
         finished(bench, tmp_path / "a.json", wanted)
+
+
+@pytest.mark.data
+def test_true_outlines_of_white_blood_cells_are_as_rough_as_recorded(real_images):
+    both = [load_examples(real_images, "cells_wbc2", split) for split in ("train", "val")]
+    found = np.mean([boundary_fraction(one.labels) for one in both[0] + both[1]])
+    assert found == pytest.approx(1.19, abs=0.06)  # 1.19 for all 100 images; 80 are here
+
+
+def test_every_shipped_protocol_and_the_one_in_the_docs_can_be_read():
+    root = Path(__file__).parents[2]
+    for path in (root / "configs" / "protocols").glob("*.toml"):
+        assert load_protocol(path).rows
+    text = (root / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert protocol_from(tomllib.loads(block)).rows
