@@ -48,13 +48,16 @@ def test_every_weight_gets_a_gradient():
 
 
 def test_forty_steps_are_enough_to_learn_the_statistics_of_the_norms():
-    network = small(dropout=0.0)
-    image = torch.rand(4, 3, 65, 65)
-    with torch.no_grad():
-        for _ in range(40):
-            trained = network.train()(image)
-        found = network.eval()(image)
-    assert torch.corrcoef(torch.stack((trained.flatten(), found.flatten())))[0, 1] > 0.99
+    slow, fast = small(dropout=0.0), small(dropout=0.0)
+    image = torch.rand(4, 3, 33, 33)
+    for layer in fast.modules():
+        layer.momentum = 1.0  # these know the batch after one pass
+    for network, passes in ((slow, 40), (fast, 1)):
+        for _ in range(passes):
+            network(image)
+    for (key, found), wanted in zip(slow.named_buffers(), fast.buffers(), strict=True):
+        if "running" in key:
+            torch.testing.assert_close(found, wanted, rtol=0.03, atol=0.02)
 
 
 def test_encoder_and_decoder_share_no_parameter_and_leave_none_out():
@@ -89,8 +92,9 @@ def test_bfloat16_and_channels_last_agree_with_float32():
     image = torch.rand(1, 3, 64, 48)
     wanted = network(image)
     with torch.autocast("cpu", torch.bfloat16):
-        found = network(image.contiguous(memory_format=torch.channels_last)).float()
-    assert (found - wanted).abs().max() < 0.05 * wanted.abs().max()
+        found = network(image.contiguous(memory_format=torch.channels_last))
+    assert found.dtype == torch.float32
+    assert torch.corrcoef(torch.stack((found.flatten(), wanted.flatten())))[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(
