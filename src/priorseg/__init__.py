@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "CapturedReplay": "captured",
     "Certificate": "prior",
     "Decoded": "decode",
     "Prior": "prior",
@@ -29,6 +30,7 @@ _HOME = {
 _MODULES = ("backbones", "geometry", "paper", "priors")
 
 __all__ = [
+    "CapturedReplay",
     "Certificate",
     "Decoded",
     "Prior",
@@ -53,6 +55,7 @@ __all__ = [
 if TYPE_CHECKING:
     from . import backbones, geometry, paper, priors
     from .bundle import load_bundle, save_bundle
+    from .captured import CapturedReplay
     from .decode import Decoded
     from .head import VariationalHead
     from .prior import Certificate, Prior

@@ -72,6 +72,7 @@ class Convex(Prior):
     name = "convex"
     stage = 4
     convex = False
+    capturable = True
 
     def __init__(
         self,
@@ -198,7 +199,8 @@ def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], li
         moved_in[:, channels[0]] = lifted
         return moved_in
     member = torch.zeros(u.shape[1], dtype=torch.bool, device=u.device)
-    member[list(channels)] = True
+    for channel in channels:
+        member[channel] = True
     member = member.view(1, -1, 1, 1)
     whole, lifted = whole.unsqueeze(1), lifted.unsqueeze(1)
     moved = lifted != whole

@@ -81,6 +81,7 @@ class Nested(Prior):
 
     name = "nested"
     stage = 5
+    capturable = True
 
     def __init__(self, order: Sequence[int]) -> None:
         super().__init__()
@@ -127,11 +128,12 @@ class Nested(Prior):
             return dual
         if height is None:
             height = recovered_height(u, dual[0], temperature, prep.link)
-        channels = list(prep.channels)
-        stack = height[:, channels].movedim(1, 0)
-        pooled = pool_adjacent(stack).movedim(0, 1)
+        # one channel at a time: an index list would be sent to the device, which waits for it
+        stack = torch.stack([height[:, channel] for channel in prep.channels])
+        moved = stack - pool_adjacent(stack)
         field = torch.zeros_like(height)
-        field[:, channels] = height[:, channels] - pooled
+        for channel, part in zip(prep.channels, moved, strict=True):
+            field[:, channel] = part
         return (field,)
 
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
