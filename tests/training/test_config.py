@@ -1,11 +1,14 @@
 """A configuration is read strictly, and kept as plain values."""
 
 import json
+from pathlib import Path
 
 import pytest
 from toys import config, plain
 
 from priorseg.training.config import TrainConfig
+
+ZOO = Path(__file__).resolve().parents[2] / "configs" / "zoo"
 
 
 def test_a_configuration_survives_json():
@@ -53,6 +56,12 @@ def test_a_configuration_survives_json():
 def test_what_is_wrong_is_said(change, message):
     with pytest.raises(ValueError, match=message):
         TrainConfig.from_dict(plain("data", **change))
+
+
+@pytest.mark.parametrize("path", sorted(ZOO.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_recipes_of_the_models_can_be_read(path):
+    found = TrainConfig.from_toml(path)
+    assert found.make_card().name == path.stem
 
 
 def test_missing_data_settings_are_named():
