@@ -74,7 +74,7 @@ def test_post_and_baseline_change_the_logits_of_the_network_alone(bench):
     found = oracle(example.unit, example.labels).labels
     assert np.bincount(found.ravel()).tolist() == np.bincount(example.labels.ravel()).tolist()
     star = Predictor(segmenter, "post:star(label=1)", centres="truth", task=TASK)
-    assert list(star(example.unit, example.labels).centres) == [1]
+    assert list(star(example.unit, example.labels).centres) == [(1,)]
     hull = Predictor(segmenter, "baseline:largest-fill", task=TASK)(example.unit)
     assert hull.labels.shape == example.labels.shape
     with pytest.raises(ValueError, match="'none' is unknown"):
@@ -222,3 +222,12 @@ def test_every_shipped_protocol_and_the_one_in_the_docs_can_be_read():
     text = (root / "docs" / "evaluation.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert protocol_from(tomllib.loads(block)).rows
+
+
+def test_nested_objects_are_star_shaped_each_about_its_own_centre():
+    disc, cup = np.array([[5.0, 5.0]]), np.array([[6.0, 7.0]])
+    found = run.Found(np.zeros((9, 9), int), centres={(1, 2): disc, (2,): cup})
+    assert found.centres_of((1, 2)) is disc
+    assert found.centres_of((2,)) is cup
+    assert found.centres_of((0, 1, 2)) is disc
+    assert found.centres_of((1,)) is None

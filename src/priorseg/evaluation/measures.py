@@ -22,14 +22,19 @@ class Found:
     ----------
     labels : (Y, X)      whole numbers
     instances : (Y, X)   0 = none; None: the components of the object
-    centres : mapping    label -> (N, 2) y, x of the star centres that were used
+    centres : mapping    labels of an object -> (N, 2) y, x of the star centres that were used
     seconds : mapping    'network' and 'solve'
     """
 
     labels: Labels
     instances: Labels | None = None
-    centres: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+    centres: Mapping[tuple[int, ...], NDArray[np.float64]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def centres_of(self, members: Sequence[int]) -> NDArray[np.float64] | None:
+        """Give the centres of an object, or else of the largest part of it that has some."""
+        inside = [labels for labels in self.centres if set(labels) <= set(members)]
+        return self.centres[max(inside, key=len)] if inside else None
 
 
 @dataclass(frozen=True)
@@ -168,8 +173,7 @@ def _convex(case: _Case, members: tuple[int, ...]) -> bool:
 
 
 def _star(case: _Case, members: tuple[int, ...]) -> bool:
-    given = [points for label, points in case.found.centres.items() if label in members]
-    return is_star(case.mask(members), np.concatenate(given) if given else None)
+    return is_star(case.mask(members), case.found.centres_of(members))
 
 
 def _nested(case: _Case) -> Scores:

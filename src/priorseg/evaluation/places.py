@@ -33,7 +33,7 @@ class Places:
         """Give the file of a row's network; names of shipped models count where no file has it."""
         text = row.bundle.replace("{seed}", str(seed))
         path, shipped = self.runs / text, ZOO / f"{Path(text).name}{SUFFIX}"
-        return shipped if not path.exists() and shipped.is_file() and "/" not in text else path
+        return shipped if not path.is_file() and shipped.is_file() and "/" not in text else path
 
     def _regressor(self, row: Row, seed: int) -> Path | None:
         return self.runs / row.regressor.replace("{seed}", str(seed)) if row.regressor else None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .. import guidance
+from ..intake import named, resolve, with_extents
 from ..prior import Prior
 from ..scene import Scene
 from ..solver import solve
@@ -155,7 +156,7 @@ class Predictor:
         spent = perf_counter() - start
         found = Found(
             labels,
-            centres=_points(scene),
+            centres=self._centres(scene, logits),
             seconds={"network": network_seconds, "solve": spent},
         )
         return replace(found, instances=self._instances(found))
@@ -200,17 +201,34 @@ class Predictor:
             **self.guides,  # type: ignore[arg-type]
         )
 
+    def _centres(self, scene: Scene, logits: Tensor) -> dict[tuple[int, ...], NDArray[np.float64]]:
+        """Give the star centres by the labels that make up their object."""
+        if not scene.centres:
+            return {}
+        link = resolve(self.link, self.priors, logits)
+        whole = with_extents(scene, named(self.priors), link, int(logits.shape[1]))
+        return {
+            tuple(sorted(whole.extent(label))): _rows(rows) for label, rows in scene.centres.items()
+        }
+
     def _instances(self, found: Found) -> NDArray[Any] | None:
         """Part the object at the trees of its star prior, or at proposed centres if wanted."""
         members = self.task.objects.get(self.task.instances)
         if members is None:
             return None
-        given = [points for label, points in found.centres.items() if label in members]
-        if not given and not self.split:
+        points = found.centres_of(members)
+        if points is None and not self.split:
             return None
-        inside = np.isin(found.labels, members)
-        points = given[0] if given else guidance.propose_centres(inside)
+        if points is None:
+            points = guidance.propose_centres(np.isin(found.labels, members))
         return np.asarray(guidance.instances(found.labels, points, list(members)))
+
+
+def _rows(centres: object) -> NDArray[np.float64]:
+    """Give the centres of the first sample, without the rows that stand for none."""
+    rows = torch.as_tensor(centres).detach().cpu().double()
+    rows = (rows[0] if rows.ndim == 3 else rows).reshape(-1, 2)
+    return np.asarray(rows[~rows.isnan().any(1)].numpy())
 
 
 def _check_labels(segmenter: "Segmenter", task: Task) -> None:
@@ -219,16 +237,6 @@ def _check_labels(segmenter: "Segmenter", task: Task) -> None:
             f"The network gives the labels {', '.join(segmenter.labels.values())}; those to be "
             f"measured are {', '.join(task.labels)}."
         )
-
-
-def _points(scene: Scene) -> dict[int, NDArray[np.float64]]:
-    """Give the centres of the first sample, without the rows that stand for none."""
-    found = {}
-    for label, centres in scene.centres.items():
-        rows = torch.as_tensor(centres).detach().cpu().double()
-        rows = (rows[0] if rows.ndim == 3 else rows).reshape(-1, 2)
-        found[int(label)] = rows[~rows.isnan().any(1)].numpy()
-    return found
 
 
 def find_baseline(call: Call, task: Task) -> Callable[..., Any]:
