@@ -231,3 +231,15 @@ def test_nested_objects_are_star_shaped_each_about_its_own_centre():
     assert found.centres_of((2,)) is cup
     assert found.centres_of((0, 1, 2)) is disc
     assert found.centres_of((1,)) is None
+
+
+def test_two_runs_into_one_file_lose_nothing(bench, tmp_path):
+    path = tmp_path / "a.json"
+    halves = [
+        protocol(conditions=[{"kind": "none"}]),
+        protocol(conditions=[{"kind": "salt", "level": 0.05}]),
+    ]
+    both = [Results.open(path, one, resume=True) for one in halves]
+    for one, results in zip(halves, both, strict=True):
+        run_protocol(one, Places(bench, bench), results, report=lambda text: None)
+    assert {key[3] for key in Results.read(path).records} == {"clean", "salt 0.05"}

@@ -88,6 +88,7 @@ class Results:
     def __init__(self, path: Path, what: Mapping[str, Any], title: str) -> None:
         self.path, self.what, self.title = Path(path), dict(what), title
         self.records: dict[Key, Record] = {}
+        self._seen: tuple[int, int] | None = None  # of the file, when it was last read or written
 
     @classmethod
     def open(cls, path: Path | str, protocol: Protocol, *, resume: bool) -> "Results":
@@ -116,7 +117,7 @@ class Results:
                 f"{ {key: old.what.get(key) for key in differing} } instead of "
                 f"{ {key: found.what[key] for key in differing} }. Name another file."
             )
-        found.records = old.records
+        found.records, found._seen = old.records, old._seen
         return found
 
     @classmethod
@@ -132,10 +133,12 @@ class Results:
         if not path.is_file():
             raise FileNotFoundError(f"The file of results {path} does not exist.")
         try:
+            found_at = _mark(path)
             plain = json.loads(path.read_text(encoding="utf-8"))
             if plain["version"] != VERSION:
                 raise ValueError(f"version {plain['version']!r} is unknown")
             found = cls(path, plain["what"], str(plain["title"]))
+            found._seen = found_at
             for one in plain["records"]:
                 record = Record(**one)
                 found.records[record.key] = record
@@ -148,11 +151,19 @@ class Results:
     def add(self, records: Sequence[Record]) -> None:
         """Add records and write the file; a failure leaves the file and its records as before.
 
+        Where another run has written to the file meanwhile, its records are kept too.
+
         Raises
         ------
-        OSError  if it cannot be written, for instance because the disk is full.
+        OSError     if it cannot be written, for instance because the disk is full.
+        ValueError  if the file has become something else.
         """
         before = dict(self.records)
+        if self.path.exists() and _mark(self.path) != self._seen:
+            other = Results.read(self.path)
+            if other.what != self.what:
+                raise ValueError(f"{self.path} was written by a run of another protocol meanwhile.")
+            self.records = {**self.records, **other.records}
         self.records.update({record.key: record for record in records})
         try:
             self._write()
@@ -168,6 +179,13 @@ class Results:
             "records": [asdict(record) for record in self.records.values()],
         }
         write_whole(self.path, json.dumps(plain, allow_nan=False) + "\n")
+        self._seen = _mark(self.path)
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """Tell states of a file apart: every write makes another file."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def write_whole(path: Path, text: str) -> None:
