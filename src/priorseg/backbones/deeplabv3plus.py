@@ -10,7 +10,6 @@ from torch.nn import functional
 from ..spec import Range
 from .checks import check_image, check_whole
 from .efficientnet import OUTPUT_STRIDES, EfficientNetLite0, load_imagenet
-from .layers import start_wide
 from .padding import pad_to_multiple
 
 RATES = (6, 12, 18)  # cells of the deepest features, at output stride 16
@@ -75,7 +74,6 @@ class DeepLabV3Plus(nn.Module):
         self.mix = nn.Sequential(
             *_separable(width + low_width, width, 1), *_separable(width, width, 1)
         )
-        start_wide(self)
         self.out = nn.Conv2d(width, out_channels, 1)
 
     @property

@@ -37,19 +37,6 @@ def convolutions(
     return nn.Sequential(*layers[:-1], last or layers[-1])
 
 
-def start_wide(network: nn.Module) -> None:
-    """Draw convolutions so that what a norm after them sees has a variance of about 1.
-
-    Batch norms start from that variance; torch's own start gives a sixth of it, and the statistics
-    then take much longer to settle than the weights.
-
-    Source: He et al., ICCV 2015.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-
-
 def check_norm(kind: object) -> None:
     """Raise ValueError unless a norm is 'group' or 'batch'."""
     if kind not in ("group", "batch"):

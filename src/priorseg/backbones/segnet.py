@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from ..spec import Range
 from .checks import check_image, check_whole
-from .layers import Norm, check_norm, convolutions, start_wide
+from .layers import Norm, check_norm, convolutions
 from .padding import pad_to_multiple
 
 COUNTS = (2, 2, 3, 3, 3)  # convolutions of each level, as in VGG-16
@@ -70,7 +70,6 @@ class SegNet(nn.Module):
             _narrowing(b, a, norm, n)
             for a, b, n in reversed(list(zip(outs, sizes, counts, strict=True)))
         )
-        start_wide(self)
         self.out = nn.Conv2d(sizes[0], out_channels, 1)
 
     @property
