@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import math
+import os
 from pathlib import Path
 
 STOPPED = 3
@@ -29,15 +30,15 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     out = Path(arguments.out or Path("runs") / Path(arguments.config).stem)
     minutes = math.inf if arguments.minutes is None else arguments.minutes
-    found = train(
-        config,
-        out,
-        minutes=minutes,
-        device=arguments.device,
-        progress=lambda s: print(s, flush=True),
-    )
+    first = os.environ.get("RANK", "0") == "0"  # torchrun starts several
+
+    def tell(line: str) -> None:
+        if first:
+            print(line, flush=True)
+
+    found = train(config, out, minutes=minutes, device=arguments.device, progress=tell)
     if found is None:
-        print(f"Time is up; {out} holds a checkpoint. Run the same command again to go on.")
+        tell(f"Time is up; {out} holds a checkpoint. Run the same command again to go on.")
         return STOPPED
-    print(f"Wrote {found}.")
+    tell(f"Wrote {found}.")
     return 0
