@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.io import imsave
+from toys import write_set
 
 from priorseg.training.data import Sample, hold_out, load_samples
 
@@ -51,3 +52,25 @@ def test_held_out_samples_are_disjoint_and_depend_on_the_seed_only():
     assert len(held) == 2
     assert {s.name for s in train} | {s.name for s in held} == {s.name for s in samples}
     assert [s.name for s in hold_out(samples, 0.1, seed=3)[1]] == [s.name for s in held]
+
+
+def test_a_damaged_image_or_manifest_is_named(tmp_path):
+    root = write_set(tmp_path, count=2)
+    picture = root / "toys" / "images" / "0.png"
+    picture.write_bytes(picture.read_bytes()[:60])
+    with pytest.raises(ValueError, match=r"0\.png cannot be read"):
+        load_samples(root, "toys", "train")
+    (root / "toys" / "manifest.json").write_text('{"items": [{}]}')
+    with pytest.raises(ValueError, match=r"manifest\.json is damaged"):
+        load_samples(root, "toys", "train")
+
+
+def test_a_mask_of_another_size_is_refused_and_grey_becomes_rgb(tmp_path):
+    root = write_set(tmp_path, count=1)
+    folder = root / "toys"
+    imsave(folder / "images" / "0.png", np.full((16, 16), 7, np.uint8), check_contrast=False)
+    (sample,) = load_samples(root, "toys", "train")
+    assert sample.image.shape == (3, 16, 16)
+    imsave(folder / "images" / "0.png", np.full((16, 9), 7, np.uint8), check_contrast=False)
+    with pytest.raises(ValueError, match="toys/0: an image of 8 bits and a mask of its size"):
+        load_samples(root, "toys", "train")

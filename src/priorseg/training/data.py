@@ -4,9 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from skimage.io import imread
 from torch import Tensor
 
@@ -52,6 +54,7 @@ def load_samples(
     Raises
     ------
     FileNotFoundError  if the data set is missing; says where it was looked for.
+    ValueError         if its manifest, an image or a mask is damaged.
     """
     manifest = Path(root) / folder / "manifest.json"
     if not manifest.is_file():
@@ -59,17 +62,30 @@ def load_samples(
             f"The data set {folder!r} is missing: {manifest} does not exist. "
             "Give the folder that holds it with --data."
         )
-    items = json.loads(manifest.read_text())["items"]
-    chosen = [item for item in items if item["split"] == split]
+    try:
+        items = json.loads(manifest.read_text())["items"]
+        chosen = [item for item in items if item["split"] == split]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{manifest} is damaged ({error!r:.120}): it should list items with id, image, mask "
+            "and split."
+        ) from None
     return [_read(manifest.parent, item, longest, zoom) for item in chosen]
 
 
 def _read(
     folder: Path, item: Mapping[str, str], longest: int | None, zoom: tuple[float, float]
 ) -> Sample:
-    picture = torch.from_numpy(np.ascontiguousarray(imread(folder / item["image"])[..., :3]))
-    picture = picture.permute(2, 0, 1)  # (3, Y, X)
-    labels = torch.from_numpy(imread(folder / item["mask"]).astype(np.int64))
+    pixels, mask = (_pixels(folder / item[key]) for key in ("image", "mask"))
+    if pixels.ndim == 2 or pixels.shape[2] < 3:  # grey, maybe with alpha
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], -1)[..., :1], 3, axis=2)
+    if pixels.dtype != np.uint8 or mask.ndim != 2 or mask.shape != pixels.shape[:2]:
+        raise ValueError(
+            f"{folder.name}/{item['id']}: an image of 8 bits and a mask of its size are needed, "
+            f"found {pixels.dtype} {pixels.shape} and {mask.shape}."
+        )
+    picture = torch.from_numpy(np.ascontiguousarray(pixels[..., :3])).permute(2, 0, 1)
+    labels = torch.from_numpy(mask.astype(np.int64))
     if longest is not None and max(labels.shape) > longest:
         scale = longest / max(labels.shape)
         height, width = (round(side * scale) for side in labels.shape)
@@ -78,6 +94,15 @@ def _read(
             labels[None, None].float(), size=(height, width), mode="nearest-exact"
         )[0, 0].long()
     return Sample(f"{folder.name}/{item['id']}", picture.contiguous(), labels, zoom)
+
+
+def _pixels(path: Path) -> NDArray[Any]:
+    try:
+        return np.asarray(imread(path))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow says some damage as SyntaxError
+        raise ValueError(f"{path} cannot be read: {error!s:.120}. Get the file again.") from None
 
 
 def hold_out(
