@@ -138,6 +138,24 @@ def test_a_foreign_file_is_no_checkpoint(root, tmp_path):
         train(config(root), tmp_path, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("weights", {"backbone.out.weight": torch.zeros(1)}),
+        ("best", {"nothing": torch.zeros(1)}),
+        ("history", [3]),
+        ("optimiser", {}),
+        ("epoch", "soon"),
+    ],
+)
+def test_a_checkpoint_with_foreign_parts_is_refused(key, value, root, tmp_path):
+    train(config(root), tmp_path, minutes=0, device="cpu")
+    state = load_checkpoint(tmp_path / "checkpoint.pt")
+    torch.save({**state, key: value}, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="does not fit the network"):
+        train(config(root), tmp_path, device="cpu")
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(root, tmp_path):
     resource = pytest.importorskip("resource")
     train(config(root), tmp_path / "out", minutes=0, device="cpu")

@@ -245,6 +245,10 @@ class Trainer:
                 "Delete it to start afresh, or restore the settings."
             )
         try:
+            for row in state["history"]:
+                float(row["score"]), float(row["seconds"])
+            if state["best"] is not None:
+                self.model.load_state_dict(state["best"])
             self.model.load_state_dict(state["weights"])
             self.optimiser.load_state_dict(state["optimiser"])
             if self.mean is not None:
