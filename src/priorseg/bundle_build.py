@@ -101,7 +101,7 @@ def build(description: Mapping[str, Any], card: Card, table: Mapping[str, Entry]
     try:
         with torch.device("meta"):
             sketch = constructor(**settings)
-    except (ValueError, TypeError, RuntimeError) as error:
+    except (ValueError, TypeError, RuntimeError, ImportError) as error:
         raise BundleError(f"The network cannot be built: {error}") from None
     head = _head(description)
     _check_table(sketch, head, table)

@@ -198,6 +198,7 @@ class Predictor:
             instances=numbers,
             temperature=self.temperature,
             object_px=scale,
+            inner=segmenter.card.inner or None,
             **self.guides,  # type: ignore[arg-type]
         )
 
@@ -220,8 +221,15 @@ class Predictor:
         if points is None and not self.split:
             return None
         if points is None:
-            points = guidance.propose_centres(np.isin(found.labels, members))
+            points = guidance.propose_centres(np.isin(found.labels, members), self._inner(found))
         return np.asarray(guidance.instances(found.labels, points, list(members)))
+
+    def _inner(self, found: Found) -> NDArray[np.bool_] | None:
+        """Mark the inner parts of the instances, where the network knows them."""
+        inner = self.network.segmenter.card.inner
+        members = self.task.objects.get(self.task.instances, ())
+        parts = [part for label, part in inner.items() if label in members]
+        return np.isin(found.labels, parts) if parts else None
 
 
 def _rows(centres: object) -> NDArray[np.float64]:
