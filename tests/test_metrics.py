@@ -120,6 +120,18 @@ def test_boundary_fraction_of_stripes_edges_and_checkers_is_counted_by_hand():
     assert boundary_fraction(checkers) == pytest.approx(100 * 63 / 64)  # all but the last pixel
 
 
+def test_roughness_and_heights_see_no_ignored_pixel():
+    wanted, found = np.zeros((2, 8, 10), int)
+    wanted[:, 5:], found[:, 5:] = 1, 1
+    wanted[4:], found[6:] = 9, 2
+    known = wanted != 9
+    assert boundary_fraction(wanted, known=known) == pytest.approx(100 / 10)
+    assert boundary_fraction(found, known=known) == pytest.approx(100 / 10)
+    assert np.isnan(boundary_fraction(found, known=np.zeros_like(known)))
+    assert height_ratio_error(found, wanted, [1], [1, 2], ignore=9) == 0
+    assert height_ratio_error(found, wanted, [1], [1, 2]) == pytest.approx(1 - 6 / 8)
+
+
 def test_the_ratio_of_heights_counts_rows():
     wanted, found = np.zeros((2, 40, 40), int)
     wanted[5:25, 5:9], wanted[10:15, 6] = 1, 2  # 5 of 20 rows

@@ -121,7 +121,7 @@ def mean_iou(counts: NDArray[Any]) -> float:
     return float(np.nanmean(found))
 
 
-def boundary_fraction(labels: Labels) -> float:
+def boundary_fraction(labels: Labels, *, known: Mask | None = None) -> float:
     """Give 100 · #{x : l(x) ≠ l(x + e1) or l(x) ≠ l(x + e2)} / N, in per cent.
 
     The last row and column have no neighbour behind them. It measures roughness (the RE of the
@@ -130,15 +130,19 @@ def boundary_fraction(labels: Labels) -> float:
     Parameters
     ----------
     labels : (Y, X)
+    known : (Y, X) bool   pixels that count, as x and as neighbours; None = all. N is their number;
+                          the result is nan if there are none
 
     Source: not published; reconstructed from the figures of Jia, Liu and Tai (RUnet), whose
     values near 1.3 it gives for the true maps of their images.
     """
     labels, _ = _check(labels, labels)
+    counts = np.ones(labels.shape, bool) if known is None else np.asarray(known, bool)
+    _check(labels, counts)
     edge = np.zeros(labels.shape, bool)
-    edge[:-1] |= labels[:-1] != labels[1:]
-    edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
-    return 100 * float(edge.mean())
+    edge[:-1] |= (labels[:-1] != labels[1:]) & counts[1:]
+    edge[:, :-1] |= (labels[:, :-1] != labels[:, 1:]) & counts[:, 1:]
+    return 100 * float(edge[counts].mean()) if counts.any() else math.nan
 
 
 def surface_distances(
@@ -204,27 +208,29 @@ def boundary_errors(
     return worst, float(np.concatenate([there, back]).mean())
 
 
-def height_px(labels: Labels, members: Sequence[int]) -> int:
-    """Count the rows from the first to the last pixel of an object, (Y, X) map; 0 if empty."""
-    rows = np.flatnonzero(np.isin(labels, members).any(1))
+def height_px(mask: Mask) -> int:
+    """Count the rows from the first to the last pixel of an object, (Y, X); 0 if empty."""
+    rows = np.flatnonzero(np.asarray(mask, bool).any(1))
     return int(rows[-1] - rows[0] + 1) if rows.size else 0
 
 
 def height_ratio_error(
-    found: Labels, wanted: Labels, inner: Sequence[int], outer: Sequence[int]
+    found: Labels,
+    wanted: Labels,
+    inner: Sequence[int],
+    outer: Sequence[int],
+    *,
+    ignore: int | None = None,
 ) -> float:
     """Give the error of the ratio of heights, inner to outer: the vertical cup-to-disc ratio.
 
     A map without the outer object has ratio 0; nan if the wanted map lacks it.
     """
-    found, wanted = _check(found, wanted)
-    ratios = []
-    for labels in (found, wanted):
-        whole = height_px(labels, outer)
-        ratios.append(height_px(labels, inner) / whole if whole else math.nan)
-    if math.isnan(ratios[1]):
+    pairs = [_masks(found, wanted, members, ignore) for members in (inner, outer)]
+    (a, b), (whole_a, whole_b) = [[height_px(mask) for mask in pair] for pair in pairs]
+    if not whole_b:
         return math.nan
-    return abs((0.0 if math.isnan(ratios[0]) else ratios[0]) - ratios[1])
+    return abs((a / whole_a if whole_a else 0.0) - b / whole_b)
 
 
 def volume_error(

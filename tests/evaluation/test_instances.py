@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
 from priorseg.evaluation.instances import components, instance_counts, instance_scores, overlaps
+from priorseg.evaluation.measures import Found, Task, measure
 
 numbers = arrays(np.uint8, (6, 7), elements=st.integers(0, 4))
 
@@ -54,6 +55,20 @@ def test_nothing_found_where_nothing_is_counts_as_right():
     assert set(instance_scores(instance_counts(empty, empty)).values()) == {1.0}
     assert set(instance_scores(instance_counts(empty, full)).values()) == {0.0}
     assert set(instance_scores(instance_counts(full, empty)).values()) == {0.0}
+
+
+def test_instances_in_ignored_pixels_or_of_other_kinds_do_not_count():
+    task = Task(("background", "cell", "dust"), {"cell": (1,)}, ignore=255, instances="cell")
+    wanted, found, numbers = np.zeros((3, 20, 20), int)
+    wanted[2:6, 2:6], wanted[2:6, 10:14], wanted[10:] = 1, 2, 255
+    numbers[2:6, 2:6], numbers[2:6, 10:14] = 5, 6
+    found[2:6, 2:6], found[12:18, 12:18] = 1, 1
+    for given, known in ((None, None), (found, None), (None, numbers), (found, numbers)):
+        scores, counts = measure(
+            Found(found, given), wanted, task, ["instances"], wanted_instances=known
+        )
+        assert set(scores.values()) == {1.0}
+        assert counts["instances"][0] == [1, 0, 0]
 
 
 def test_components_touching_at_a_corner_are_one():

@@ -96,6 +96,13 @@ class _Case:
     def mask(self, members: Sequence[int]) -> NDArray[np.bool_]:
         return np.isin(self.found.labels, members)
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Mark the pixels that count, (Y, X)."""
+        if self.task.ignore is None:
+            return np.ones(self.wanted.shape, bool)
+        return np.asarray(self.wanted != self.task.ignore)
+
     def wants(self, members: Sequence[int]) -> bool:
         return bool(np.isin(self.wanted, members).any())
 
@@ -142,16 +149,18 @@ def _boundary(case: _Case) -> Scores:
 
 
 def _roughness(case: _Case) -> Scores:
+    known = case.known
     return {
-        "RE": metrics.boundary_fraction(case.found.labels),
-        "RE of the truth": metrics.boundary_fraction(case.wanted),
+        "RE": metrics.boundary_fraction(case.found.labels, known=known),
+        "RE of the truth": metrics.boundary_fraction(case.wanted, known=known),
     }
 
 
 def _ratio(case: _Case) -> Scores:
     inner, outer = (case.task.objects[name] for name in case.task.nested)
     pair = (case.found.labels, case.wanted)
-    return {"vCDR error": metrics.height_ratio_error(*pair, inner, outer)}
+    error = metrics.height_ratio_error(*pair, inner, outer, ignore=case.task.ignore)
+    return {"vCDR error": error}
 
 
 def _shape(name: str, holds: Callable[[_Case, tuple[int, ...]], bool]) -> Callable[[_Case], Scores]:
@@ -184,10 +193,13 @@ def _nested(case: _Case) -> Scores:
 def _instance_counts(case: _Case) -> NDArray[np.int64]:
     members = case.task.objects[case.task.instances]
     found, wanted = case.found.instances, case.wanted_instances
-    return instance_counts(
-        components(case.mask(members)) if found is None else found,
-        components(np.isin(case.wanted, members)) if wanted is None else wanted,
-    )
+    if found is None:
+        found = components(case.mask(members) & case.known)
+    inside = np.isin(case.wanted, members) & case.known
+    if wanted is None:
+        wanted = components(inside)
+    # a map of true instances may hold objects of other kinds too
+    return instance_counts(np.where(case.known, found, 0), np.where(inside, wanted, 0))
 
 
 def _instances(case: _Case) -> Scores:
