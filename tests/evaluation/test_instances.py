@@ -63,9 +63,9 @@ def test_instances_in_ignored_pixels_or_of_other_kinds_do_not_count():
     wanted[2:6, 2:6], wanted[2:6, 10:14], wanted[10:] = 1, 2, 255
     numbers[2:6, 2:6], numbers[2:6, 10:14] = 5, 6
     found[2:6, 2:6], found[12:18, 12:18] = 1, 1
-    for given, known in ((None, None), (found, None), (None, numbers), (found, numbers)):
+    for own, true in ((None, None), (found, None), (None, numbers), (found, numbers)):
         scores, counts = measure(
-            Found(found, given), wanted, task, ["instances"], wanted_instances=known
+            Found(found, own), wanted, task, ["instances"], wanted_instances=true
         )
         assert set(scores.values()) == {1.0}
         assert counts["instances"][0] == [1, 0, 0]

@@ -75,6 +75,16 @@ def test_pooled_f1_counts_instances_of_all_images():
     assert pooled_f1(np.zeros((1, 10, 3))) == pytest.approx([1.0])
 
 
+def test_pooled_scores_of_no_pixel_are_nan_and_leave_the_interval_alone():
+    some = random.integers(1, 50, (1, 4, 2, 2)).astype(float)
+    ignored = np.concatenate([np.zeros_like(some), np.zeros_like(some), some], 1)
+    for score in (pooled_mean_iou, pooled_accuracy, pooled_object_iou((1,))):
+        assert np.isnan(summarise(0 * some, score).mean)
+        least = min(score(one) for one in some[0])
+        found = paired_bootstrap(ignored, 0 * ignored + some[:, :1], score, draws=500)
+        assert found.low >= least - score(some[0, 0])  # no draw counted as 0
+
+
 def test_bootstrapped_pooled_scores_are_those_of_a_plain_loop():
     row, base = random.integers(0, 50, (2, 1, 9, 2, 2)).astype(float)
     found = paired_bootstrap(row, base, pooled_mean_iou, draws=300, seed=7)

@@ -175,22 +175,32 @@ def _weighted(values: Values, weights: Values, score: Score | None) -> Values:
     known = ~np.isnan(values)
     total = np.where(known, values, 0) @ weights.T
     count = known.astype(np.float64) @ weights.T
-    found = np.full(total.shape, np.nan)
-    np.divide(total, count, out=found, where=count > 0)
+    return _share(total, count)
+
+
+def _share(part: Values, whole: Values) -> Values:
+    """Divide; nan where the whole is 0."""
+    found = np.full(np.shape(whole), np.nan)
+    np.divide(part, whole, out=found, where=whole > 0)
     return found
 
 
 def pooled_mean_iou(counts: Values) -> Values:
-    """Give the mean IoU of confusion matrices, (..., labels, labels) to (...); a `Score`."""
+    """Give the mean IoU of confusion matrices, (..., labels, labels) to (...); a `Score`.
+
+    nan where they count no pixel.
+    """
     each = label_iou(counts)
     known = ~np.isnan(each)
-    return np.asarray(np.where(known, each, 0).sum(-1) / np.maximum(known.sum(-1), 1))
+    return _share(np.where(known, each, 0).sum(-1), known.sum(-1))
 
 
 def pooled_accuracy(counts: Values) -> Values:
-    """Give the accuracy of confusion matrices, (..., labels, labels) to (...); a `Score`."""
-    right = np.trace(counts, axis1=-2, axis2=-1)
-    return np.asarray(right / np.maximum(counts.sum((-2, -1)), 1))
+    """Give the accuracy of confusion matrices, (..., labels, labels) to (...); a `Score`.
+
+    nan where they count no pixel.
+    """
+    return _share(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
 
 
 def pooled_object_iou(members: Sequence[int]) -> Score:
@@ -206,9 +216,7 @@ def pooled_object_iou(members: Sequence[int]) -> Score:
         inside[list(members)] = 1
         both = np.einsum("...ij,i,j->...", counts, inside, inside)
         union = counts.sum(-1) @ inside + counts.sum(-2) @ inside - both
-        found = np.full(union.shape, np.nan)
-        np.divide(both, union, out=found, where=union > 0)
-        return found
+        return _share(both, union)
 
     return score
 
