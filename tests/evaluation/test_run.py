@@ -17,6 +17,7 @@ from priorseg.evaluation.protocol import load_protocol, protocol_from
 from priorseg.evaluation.records import Results
 from priorseg.evaluation.run import evaluate, run_protocol
 from priorseg.evaluation.tables import write_tables
+from priorseg.guidance import VolumeRegressor, save_regressor
 from priorseg.metrics import boundary_fraction
 
 from .conftest import TEXT, make_images, make_network
@@ -141,6 +142,33 @@ def test_a_network_that_was_trained_again_is_measured_again(bench, tmp_path):
     second = finished(root, tmp_path / "a.json", protocol()).records
     assert first.keys() == second.keys()
     assert all(first[key].sha256 != second[key].sha256 for key in first)
+
+
+def test_another_regressor_or_other_images_are_measured_again(tmp_path):
+    root = make_images(tmp_path)
+    make_network(root / "net.priorseg")
+    told = {"bundle": "net.priorseg", "volumes": "regressed", "regressor": "r.safetensors"}
+    wanted = protocol(rows=[{"name": "plain", **told, "mode": "post:volume"}])
+    torch.manual_seed(0)
+    regressor = VolumeRegressor(3)
+    before = []
+    for bias in (0.0, 5.0):
+        regressor.last.bias.data[1] = bias
+        save_regressor(root / "r.safetensors", regressor)
+        before.append(finished(root, tmp_path / "a.json", wanted).records)
+    key = next(iter(before[0]))
+    assert before[0][key].images != before[1][key].images
+    manifest = json.loads((root / "toy" / "manifest.json").read_text())
+    (root / "toy" / "manifest.json").write_text(json.dumps({"items": manifest["items"][1:]}))
+    assert len(finished(root, tmp_path / "a.json", wanted).records[key].images) == 2
+
+
+def test_a_network_that_was_moved_is_not_measured_again(bench, tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    finished(bench, path, protocol(rows=[{"name": "plain", "bundle": "net.priorseg"}]))
+    monkeypatch.setattr(run, "measure", pytest.fail)
+    moved = protocol(rows=[{"name": "plain", "bundle": "net-0.priorseg"}])  # the same bytes
+    assert "| plain | 1 | " in write_tables(moved, finished(bench, path, moved))
 
 
 def test_missing_networks_are_listed_or_left_out(bench, tmp_path):

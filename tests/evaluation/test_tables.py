@@ -1,4 +1,5 @@
 import tomllib
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -6,12 +7,17 @@ import pytest
 from priorseg import load_bundle
 from priorseg.cli import main
 from priorseg.evaluation.protocol import protocol_from
-from priorseg.evaluation.records import Record, Results
+from priorseg.evaluation.records import Record, Results, settings_of
 from priorseg.evaluation.tables import card_scores, write_tables
 
 from .conftest import TEXT, make_images, make_network
 
-TWO = tomllib.loads(TEXT) | {"measures": ["mIoU", "accuracy"], "conditions": [{"kind": "none"}]}
+TWO = tomllib.loads(TEXT.replace("net.priorseg", "net-{seed}.priorseg")) | {
+    "measures": ["mIoU", "accuracy"],
+    "conditions": [{"kind": "none"}],
+    "seeds": [0, 1],
+}
+ROWS = protocol_from(TWO)
 
 
 def record(row, seed, values):
@@ -23,7 +29,10 @@ def record(row, seed, values):
         }
         for place, value in enumerate(values)
     ]
-    return Record(row, seed, "toy", "clean", {}, {}, {}, "net", "abc", images)
+    settings = settings_of(next(one for one in ROWS.rows if one.name == row))
+    source = asdict(ROWS.sets[0])
+    noise = {"kind": "none", "level": 0.0}
+    return Record(row, seed, "toy", "clean", settings, source, noise, "net", "abc", images)
 
 
 def results_of(tmp_path, *made):
@@ -35,7 +44,7 @@ def results_of(tmp_path, *made):
 def test_a_table_shows_mean_spread_and_interval(tmp_path):
     plain = [record("plain", seed, [0.5, 0.7, None]) for seed in (0, 1)]
     gained = [record("trained", 0, [0.6, 0.8, None]), record("trained", 1, [0.64, 0.84, None])]
-    text = write_tables(protocol_from(TWO), results_of(tmp_path, *plain, *gained))
+    text = write_tables(ROWS, results_of(tmp_path, *plain, *gained))
     assert "3 images of toy, split val; seeds 0, 1." in text
     assert "| clean | plain | trained (against plain) |" in text
     assert "| seeds | 2 | 2 |" in text
@@ -47,13 +56,31 @@ def test_a_table_shows_mean_spread_and_interval(tmp_path):
 def test_seeds_measured_on_different_images_are_refused(tmp_path):
     made = [record("plain", 0, [0.5, 0.7]), record("plain", 1, [0.5])]
     with pytest.raises(ValueError, match="different images"):
-        write_tables(protocol_from(TWO), results_of(tmp_path, *made))
+        write_tables(ROWS, results_of(tmp_path, *made))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": {"mode": "plain", "sweeps": 50}},
+        {"source": asdict(ROWS.sets[0]) | {"limit": 1}},
+        {"noise": {"kind": "salt", "level": 0.5}},
+        {"row": "a row of an older protocol"},
+        {"seed": 7},
+    ],
+)
+def test_records_of_something_else_are_neither_in_tables_nor_on_cards(tmp_path, change):
+    kept, stale = record("plain", 0, [0.5, 0.7]), record("plain", 1, [0.1, 0.1])
+    results = results_of(tmp_path, kept, replace(stale, **change))
+    assert "| accuracy (%) | 60.00 |" in write_tables(ROWS, results)
+    assert card_scores(ROWS, results, "abc")["toy"]["clean"].keys() == {"plain"}
+    assert card_scores(ROWS, results, "abc")["toy"]["clean"]["plain"]["accuracy"] == 0.6
 
 
 def test_card_scores_are_those_of_one_network(tmp_path):
-    found = card_scores(results_of(tmp_path, record("plain", 0, [0.5, 0.70004])), "abc")
+    found = card_scores(ROWS, results_of(tmp_path, record("plain", 0, [0.5, 0.70004])), "abc")
     assert found["toy"]["clean"]["plain"]["accuracy"] == 0.6
-    assert card_scores(results_of(tmp_path, record("plain", 0, [0.5])), "def") == {}
+    assert card_scores(ROWS, results_of(tmp_path, record("plain", 0, [0.5])), "def") == {}
 
 
 def test_the_command_writes_results_tables_and_cards(tmp_path, capsys):
@@ -77,6 +104,8 @@ def test_the_command_names_what_is_wrong_in_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
     root = make_images(tmp_path)
     (root / "p.toml").write_text(TEXT)
+    assert main(["evaluate", str(root / "p.toml"), "-o", str(root / "o.md")]) == 2
+    assert "name a .json" in capsys.readouterr().err
     (root / "net.priorseg").write_bytes(b"no bundle")
     command = ["evaluate", str(root / "p.toml"), "--data", str(root), "-o", str(root / "o.json")]
     assert main(command) == 2

@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     protocol = load_protocol(arguments.protocol)
     out = Path(arguments.out or f"{Path(arguments.protocol).stem}.json")
+    if out.suffix == ".md":
+        raise ValueError(f"-o {out}: the tables go into the .md file, name a .json.")
     results = Results.open(out, protocol, resume=arguments.resume)
     if arguments.threads is not None:
         if not 1 <= arguments.threads <= 1024:
@@ -72,7 +74,7 @@ def write_cards(protocol: "Protocol", places: "Places", results: "Results") -> N
     for path in sorted({path for path, _, _ in pairs if path.is_file()}):
         segmenter = load_bundle(path)
         before = str(segmenter.sha256)
-        scores = card_scores(results, before)
+        scores = card_scores(protocol, results, before)
         if not scores or segmenter.card.scores == scores:
             continue
         save_bundle(path, segmenter, replace(segmenter.card, scores=scores))

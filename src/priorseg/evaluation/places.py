@@ -1,5 +1,6 @@
 """Where the networks and the images of a protocol lie."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +60,11 @@ class Places:
             return read_numbers(path, read_header(path))[1]
         except BundleError as error:
             raise BundleError(f"{row.name}, seed {seed}: {path}: {error}") from None
+
+    def regressor_sha256(self, row: Row, seed: int) -> str | None:
+        """Give the digest of a row's regressor, None without one."""
+        path = self._regressor(row, seed)
+        return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
     def load(self, row: Row, seed: int, device: str) -> "Segmenter":
         """Load a row's network and bring it to a device.

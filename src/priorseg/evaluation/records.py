@@ -12,6 +12,7 @@ from typing import Any
 from .protocol import Protocol, Row
 
 VERSION = 1
+DIGEST = "regressor sha256"  # among the settings of a row that has a regressor
 Key = tuple[str, int, str, str]  # row, seed, set, condition
 
 
@@ -23,7 +24,7 @@ class Record:
     ----------
     row, set, condition : str   names of the protocol
     seed : int                  of the network
-    settings : mapping          of the row
+    settings : mapping          of the row, and the digest of its regressor
     source : mapping            of the images: folder, split and how they were cut
     noise : mapping             kind and level
     bundle, sha256 : str        the network
@@ -61,6 +62,31 @@ def settings_of(row: Row) -> dict[str, Any]:
     """Give what changes the figures of a row, as JSON values."""
     named = asdict(row)
     return {key: named[key] for key in named if key not in ("name", "seeds", "baseline")}
+
+
+def current(protocol: Protocol, results: "Results") -> list[Record]:
+    """Give the records that a protocol asks for, in the order of the file.
+
+    A file that is resumed may hold others too: of rows, seeds, sets and conditions that are there
+    no longer, or were measured in another way and cannot be measured again because their network
+    is missing.
+    """
+    rows = {row.name: row for row in protocol.rows}
+    sets = {one.name: asdict(one) for one in protocol.sets}
+    noises = {one.name: {"kind": one.kind, "level": one.level} for one in protocol.conditions}
+    return [
+        record
+        for record in results.records.values()
+        if record.row in rows
+        and record.seed in rows[record.row].seeds
+        and _but_digest(record.settings) == settings_of(rows[record.row])
+        and record.source == sets.get(record.set)
+        and record.noise == noises.get(record.condition)
+    ]
+
+
+def _but_digest(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != DIGEST}
 
 
 def _but_place(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .noise import add_noise
 from .places import Places
 from .predictor import Network, Predictor
 from .protocol import Condition, ImageSet, Protocol, Row
-from .records import Record, Results, image_record, settings_of
+from .records import DIGEST, Record, Results, image_record, settings_of
 
 if TYPE_CHECKING:
     from ..segmenter import Segmenter
@@ -141,26 +141,37 @@ class _Part:
     def empty(self, row: Row, condition: Condition, sha256: str) -> Record:
         """Give the record without its images."""
         path = self.places.bundle(row, self.seed)
+        digest = self.places.regressor_sha256(row, self.seed)
         return Record(
             row=row.name,
             seed=self.seed,
             set=self.set.name,
             condition=condition.name,
-            settings=settings_of(row),
+            settings=settings_of(row) | ({DIGEST: digest} if digest else {}),
             source=asdict(self.set),
             noise={"kind": condition.kind, "level": condition.level},
             bundle=str(path),
             sha256=sha256,
         )
 
-    def open_rows(self, rows: Sequence[Row], condition: Condition, sha256: str) -> list[Row]:
-        """Give the rows that have no record, or one of something else."""
-        found = []
+    def open_rows(
+        self, rows: Sequence[Row], condition: Condition, sha256: str, names: Sequence[str]
+    ) -> list[Row]:
+        """Give the rows that have no record, or one of something else or of other images."""
+        found, moved = [], []
         for row in rows:
             wanted = self.empty(row, condition, sha256)
             have = self.results.records.get(wanted.key)
-            if have is None or not have.same_but_images(wanted):
+            if (
+                have is None
+                or not have.same_but_images(wanted)
+                or [image["name"] for image in have.images] != list(names)
+            ):
                 found.append(row)
+            elif have.settings != wanted.settings:  # the same network lies elsewhere
+                moved.append(replace(wanted, images=have.images))
+        if moved:
+            self.results.add(moved)
         return found
 
 
@@ -168,7 +179,8 @@ def _measure_network(part: _Part, rows: Sequence[Row], examples: Sequence[Exampl
     """Measure the rows of one network in every condition that is still open."""
     protocol, places, seed = part.protocol, part.places, part.seed
     sha256 = places.sha256(rows[0], seed)
-    steps = {c: part.open_rows(rows, c, sha256) for c in protocol.conditions}
+    names = [example.name for example in examples]
+    steps = {c: part.open_rows(rows, c, sha256, names) for c in protocol.conditions}
     if not any(steps.values()):
         return
     segmenter = places.load(rows[0], seed, part.device)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .protocol import Protocol, Row
-from .records import Record, Results
+from .records import Record, Results, current
 from .statistics import (
     Interval,
     Score,
@@ -104,10 +104,14 @@ def cell_of(
 
 
 def write_tables(protocol: Protocol, results: Results) -> str:
-    """Write one table per set and measure, a column per condition; one per set if that is one."""
+    """Write one table per set and measure, a column per condition; one per set if that is one.
+
+    Records that the protocol does not ask for are left out, see `current`.
+    """
     parts = [f"# {protocol.title}", _foreword(protocol)]
+    told = current(protocol, results)
     for one in protocol.sets:
-        records = [record for record in results.records.values() if record.set == one.name]
+        records = [record for record in told if record.set == one.name]
         made = {(record.row, record.condition) for record in records}
         rows = [row for row in protocol.rows if row.name in {row for row, _ in made}]
         found = {condition for _, condition in made}
@@ -230,15 +234,15 @@ def _write(cell: Cell, name: str) -> str:
     return f"{text} ({f'**{told}**' if interval.excludes_zero else told})"
 
 
-def card_scores(results: Results, bundle_sha256: str) -> dict[str, Any]:
+def card_scores(protocol: Protocol, results: Results, bundle_sha256: str) -> dict[str, Any]:
     """Give the scores of one network as a card holds them: set -> condition -> row -> measure.
 
-    Shares are in [0, 1]; four decimals; nan and times are left out.
+    Shares are in [0, 1]; four decimals; nan and times are left out, and what the protocol does not
+    ask for, see `current`.
     """
-    pools = pooled_measures(results.what.get("task", {}).get("objects", {}))
-    measures = results.what.get("measures", [])
+    pools, measures = pooled_measures(protocol.task.objects), protocol.measures
     scores: dict[str, Any] = {}
-    for record in results.records.values():
+    for record in current(protocol, results):
         if record.sha256 != bundle_sha256:
             continue
         row: dict[str, float] = {}
