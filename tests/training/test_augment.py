@@ -32,7 +32,7 @@ def seeded(number):
 
 def test_without_strength_a_square_sample_comes_back():
     square = sample(24, 24)
-    images, labels = Augment(24).batch([square], seeded(0))
+    images, labels, _ = Augment(24).batch([square], seeded(0))
     torch.testing.assert_close(images[0], square.image.float() / 255)
     assert torch.equal(labels[0], square.labels)
 
@@ -40,7 +40,7 @@ def test_without_strength_a_square_sample_comes_back():
 @pytest.mark.parametrize("mirror", [True, False])
 def test_varied_samples_stay_in_range_with_known_labels(mirror):
     strong = Augment(**{**STRONG.__dict__, "mirror_border": mirror})
-    images, labels = strong.batch([sample()] * 20, seeded(1))
+    images, labels, _ = strong.batch([sample()] * 20, seeded(1))
     assert images.shape == (20, 3, 24, 24)
     assert 0 <= images.min() <= images.max() <= 1
     assert set(labels.unique().tolist()) <= {0, 2}
@@ -55,7 +55,7 @@ def test_the_same_random_state_gives_the_same_variation():
 
 def test_image_and_labels_move_together():
     moving = Augment(40, zoom=True, rotate=180, shift=0.1, stretch=0.2)
-    images, labels = moving.batch([sample(40, 40)] * 10, seeded(2))
+    images, labels, _ = moving.batch([sample(40, 40)] * 10, seeded(2))
     bright = images[:, 0] > 0.39  # half of the object's 200 / 255
     assert (bright == (labels == 2)).float().mean() > 0.98
 
@@ -69,20 +69,22 @@ def test_blurring_keeps_the_mean_of_an_even_image():
 def test_colour_changes_leave_grey_images_alone(name):
     even = Sample("g", torch.full((3, 24, 24), 100, dtype=torch.uint8), torch.zeros(24, 24).long())
     strength = {"hue": 90, "saturation": 0.9, "grey": 1}[name]
-    images, _ = Augment(24, **{name: strength}).batch([even], seeded(0))
+    images, _, _ = Augment(24, **{name: strength}).batch([even], seeded(0))
     torch.testing.assert_close(images, torch.full_like(images, 100 / 255))
 
 
 def test_an_image_that_loses_its_colour_keeps_its_brightness():
     red = torch.zeros(3, 24, 24, dtype=torch.uint8)
     red[0] = 200
-    images, _ = Augment(24, grey=1).batch([Sample("r", red, torch.zeros(24, 24).long())], seeded(0))
+    images, _, _ = Augment(24, grey=1).batch(
+        [Sample("r", red, torch.zeros(24, 24).long())], seeded(0)
+    )
     torch.testing.assert_close(images, torch.full_like(images, 0.299 * 200 / 255))
 
 
 def test_a_round_stop_darkens_corners_only_and_labels_them_background():
     bright = Sample("b", torch.full((3, 64, 64), 200, dtype=torch.uint8), torch.ones(64, 64).long())
-    images, labels = Augment(64, aperture=1).batch([bright] * 8, seeded(0))
+    images, labels, _ = Augment(64, aperture=1).batch([bright] * 8, seeded(0))
     assert (labels[:, 28:36, 28:36] == 1).all()
     assert (images[:, 0][labels == 0] < 0.5).all()
     assert (labels[:, 0, 0] == 0).any()
@@ -91,7 +93,7 @@ def test_a_round_stop_darkens_corners_only_and_labels_them_background():
 def test_jpeg_and_lost_detail_stay_near_the_image():
     even = sample(24, 24)
     for changes in ({"jpeg": 1}, {"rescale": 2}):
-        images, labels = Augment(24, **changes).batch([even] * 8, seeded(3))
+        images, labels, _ = Augment(24, **changes).batch([even] * 8, seeded(3))
         assert (images - even.image / 255).abs().mean() < 0.1
         assert not torch.equal(images[0], even.image / 255)
         assert torch.equal(labels[0], even.labels)
@@ -99,7 +101,7 @@ def test_jpeg_and_lost_detail_stay_near_the_image():
 
 def test_a_strong_vignette_darkens_the_corners_most():
     bright = Sample("b", torch.full((3, 33, 33), 200, dtype=torch.uint8), torch.ones(33, 33).long())
-    images, _ = Augment(33, vignette=0.8).batch([bright] * 4, seeded(0))
+    images, _, _ = Augment(33, vignette=0.8).batch([bright] * 4, seeded(0))
     assert (images[:, 0, 16, 16] > images[:, 0, 0, 0]).all()
 
 
@@ -107,7 +109,7 @@ def test_shot_noise_grows_with_the_root_of_the_brightness():
     halves = torch.full((3, 200, 200), 10, dtype=torch.uint8)
     halves[:, 100:] = 160
     one = Sample("h", halves, torch.zeros(200, 200).long())
-    images, _ = Augment(200, shot=0.02).batch([one] * 4, seeded(1))
+    images, _, _ = Augment(200, shot=0.02).batch([one] * 4, seeded(1))
     noisy = images[(images[:, 0, :100].std((1, 2)) > 1e-4)]
     ratio = noisy[:, :, 100:].std() / noisy[:, :, :100].std()
     assert float(ratio) == pytest.approx(4, rel=0.05)

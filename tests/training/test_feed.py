@@ -30,17 +30,17 @@ def test_more_samples_than_there_are_come_again():
 
 def test_processes_share_a_batch_and_see_what_one_would_see():
     feed = Feed(samples(5), Augment(16, rotate=90, noise=0.1), (), seed=3, workers=2)
-    (whole,) = feed.batches([[4, 0, 2]], 1)
+    ((whole, _),) = feed.batches([[4, 0, 2]], 1)
     first, second = (next(iter(feed.batches([[4, 0, 2]], 1, rank, 2))) for rank in (0, 1))
-    assert torch.equal(whole[0][::2], first[0])
-    assert torch.equal(whole[0][1::2], second[0])
-    assert (first[2], second[2]) == (4 / 3, 2 / 3)
+    assert torch.equal(whole.images[::2], first[0].images)
+    assert torch.equal(whole.images[1::2], second[0].images)
+    assert (first[1], second[1]) == (4 / 3, 2 / 3)
 
 
 def test_a_process_without_a_sample_counts_for_nothing():
     feed = Feed(samples(2), Augment(16), (), seed=0)
-    images, _, share = next(iter(feed.batches([[1]], 0, 1, 2)))
-    assert images.shape[0] == 1
+    part, share = next(iter(feed.batches([[1]], 0, 1, 2)))
+    assert part.images.shape[0] == 1
     assert share == 0
 
 
@@ -71,7 +71,7 @@ def test_held_out_samples_keep_their_shape_at_the_working_size():
     wide = samples(1)[0]
     wide = type(wide)("w", wide.image[:, :8], wide.labels[:8])
     found = held_out_batches([wide, *samples(3)], Preprocessing(size=8), (), batch=2, seed=0)
-    assert [tuple(labels.shape) for _, labels in found] == [(1, 4, 8), (2, 8, 8), (1, 8, 8)]
+    assert [tuple(labels.shape) for _, labels, _ in found] == [(1, 4, 8), (2, 8, 8), (1, 8, 8)]
 
 
 def test_a_smaller_limit_is_a_part_of_a_larger_one(root):

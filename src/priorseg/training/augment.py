@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ..spec import Range
 from . import appearance
-from .data import Sample
+from .data import Batch, Sample, stacked
 
 
 @dataclass(frozen=True)
@@ -67,38 +67,31 @@ class Augment:
     pepper: Annotated[float, Range(0, 0.5)] = 0.0
     jpeg: Annotated[float, Range(0, 1)] = 0.0
 
-    def batch(self, samples: Sequence[Sample], random: Generator) -> tuple[Tensor, Tensor]:
-        """Vary each sample on its own.
+    def batch(self, samples: Sequence[Sample], random: Generator) -> Batch:
+        """Vary each sample on its own; images become (B, 3, size, size) in [0, 1]."""
+        return stacked([self.one(sample, random) for sample in samples])
 
-        Returns
-        -------
-        images : (B, 3, size, size) float32 in [0, 1]
-        labels : (B, size, size) int64
-        """
-        pairs = [self.one(sample, random) for sample in samples]
-        return torch.stack([p[0] for p in pairs]), torch.stack([p[1] for p in pairs])
-
-    def one(self, sample: Sample, random: Generator) -> tuple[Tensor, Tensor]:
-        """Vary a sample, (3, size, size) and (size, size)."""
+    def one(self, sample: Sample, random: Generator) -> Batch:
+        """Vary a sample; instances, if known, move with the labels and draw no random number."""
         image = sample.image[None].float() / 255
-        labels = sample.labels[None, None].float()
         grid, factor = self._grid(sample, random)
         if factor > 1.3:  # shrinks: blur first, against aliasing
             image = appearance.blur(image, 0.5 * math.sqrt(factor**2 - 1))
         border = "reflection" if self.mirror_border else "zeros"
         fill = image.new_zeros(1, 3, 1, 1)
         if not self.mirror_border:
-            outside = (labels == 0).float()
+            outside = (sample.labels == 0)[None, None].float()
             fill = (image * outside).sum((2, 3), keepdim=True) / outside.sum().clamp_min(1)
         moved = functional.grid_sample(
             image - fill, grid, padding_mode=border, align_corners=False
         ).add_(fill)
-        moved_labels = functional.grid_sample(
-            labels, grid, mode="nearest", padding_mode=border, align_corners=False
-        )
+        planes = [_moved(sample.labels, grid, border)]
+        if sample.instances is not None:
+            planes.append(_copies_apart(_moved(sample.instances, grid, border), grid))
         varied, hidden = appearance.vary(moved.clamp_(0, 1), self, random)
-        found = moved_labels[0, 0].round().long()
-        return varied[0].clamp(0, 1), found if hidden is None else found.masked_fill(hidden, 0)
+        if hidden is not None:
+            planes = [plane.masked_fill(hidden, 0) for plane in planes]
+        return Batch(varied[0].clamp(0, 1), *planes)
 
     def _grid(self, sample: Sample, random: Generator) -> tuple[Tensor, float]:
         """Draw an affine sampling grid, (1, size, size, 2), and its shrinking factor."""
@@ -122,3 +115,19 @@ class Augment:
         down, along = torch.from_numpy(steps)[:, None], torch.from_numpy(steps)[None, :]
         planes = [row[0] * along + row[1] * down + row[2] for row in rows]
         return torch.stack(planes, -1)[None], zoom * longer / self.size
+
+
+def _moved(numbers: Tensor, grid: Tensor, border: str) -> Tensor:
+    """Sample a map of whole numbers below 2²⁴, (Y, X), at the nearest pixels; gives int64."""
+    found = functional.grid_sample(
+        numbers[None, None].float(), grid, mode="nearest", padding_mode=border, align_corners=False
+    )
+    return found[0, 0].round().long()
+
+
+def _copies_apart(numbers: Tensor, grid: Tensor) -> Tensor:
+    """Give the mirror images of an object beyond the border numbers of their own."""
+    cells = ((grid[0] + 1) / 2).floor().long()  # x, y of the copy of the image; 0 = the image
+    cells = cells - cells.amin((0, 1))
+    copy = cells[..., 1] * (cells[..., 0].max() + 1) + cells[..., 0]
+    return torch.where(numbers > 0, numbers + copy * (numbers.max() + 1), 0)

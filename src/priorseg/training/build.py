@@ -1,7 +1,10 @@
 """Build networks and read samples as a configuration says."""
 
+import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +16,7 @@ from ..spec import parameters
 from .checkpoint import load_checkpoint
 from .config import TrainConfig
 from .data import Sample, hold_out, load_samples
+from .heads import make_head
 from .losses import IGNORE
 
 
@@ -41,22 +45,43 @@ def read_samples(config: TrainConfig, root: Path) -> tuple[list[Sample], list[Sa
     Raises
     ------
     FileNotFoundError  if a set is missing.
-    ValueError         if a mask holds a value that is no label.
+    ValueError         if a mask holds a value that is no label, or if only some of the samples
+                       have the maps of instances that a star prior is told centres from.
     """
-    data = config.data
+    data, wanted = config.data, reads_centres(config) and config.head.centres == "truth"
     chosen: list[tuple[Sample, int]] = []
     held: list[Sample] = []
     for told in data.sets:
-        found = load_samples(root, told.folder, "train", longest=data.longest, zoom=told.zoom)
+        found = load_samples(
+            root, told.folder, "train", longest=data.longest, zoom=told.zoom, instances=wanted
+        )
         if not found:
             raise ValueError(f"The data set {told.folder!r} has no training images.")
         kept, out = hold_out([_relabelled(s, config) for s in found], data.held_out, config.seed)
         chosen += [(sample, told.times) for sample in kept]
         held += out
+    _check_instances([*(sample for sample, _ in chosen), *held])
     if data.limit is not None:
         order = np.random.default_rng([config.seed, 3]).permutation(len(chosen))
         chosen = [chosen[place] for place in sorted(order[: data.limit].tolist())]
     return [sample for sample, times in chosen for _ in range(times)], held
+
+
+def reads_centres(config: TrainConfig) -> bool:
+    """Say whether a prior of the head is told centres."""
+    priors: Any = make_head(config.head).priors
+    return any("centres" in prior.reads for prior in priors)
+
+
+def _check_instances(samples: Sequence[Sample]) -> None:
+    with_map = [sample.name for sample in samples if sample.instances is not None]
+    without = [sample.name for sample in samples if sample.instances is None]
+    if with_map and without:
+        raise ValueError(
+            f"{with_map[0]} has a map of instances and {without[0]} has none: true centres would "
+            "mean one thing here and another there. List maps for all of them in the manifests, or "
+            "use head.centres = 'network'."
+        )
 
 
 def _relabelled(sample: Sample, config: TrainConfig) -> Sample:
@@ -75,7 +100,7 @@ def _relabelled(sample: Sample, config: TrainConfig) -> Sample:
             f"The mask of {sample.name} holds {values}; data.labels names 0 to {count - 1}. "
             "Name them, or use data.ignore or data.relabel."
         )
-    return Sample(sample.name, sample.image, labels, sample.zoom)
+    return dataclasses.replace(sample, labels=labels)
 
 
 def make_backbone(config: TrainConfig) -> nn.Module:

@@ -1,8 +1,9 @@
 """Write and read checkpoints; a killed process, a full disk or a foreign file does no harm."""
 
+import errno
 import io
 import os
-import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,14 @@ def write_whole(target: Path, data: bytes) -> None:
             os.fsync(stream.fileno())
         os.replace(fresh, target)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = f"free {len(data) / 2**20:.1f} MiB" if full else "choose another folder"
         raise OSError(
             error.errno,
             f"{target} could not be written ({error.strerror or error}). What was there before is "
-            f"unharmed; free {len(data) / 2**20:.1f} MiB and run the same command to go on",
+            f"unharmed; {remedy} and run the command again",
         ) from error
 
 
@@ -48,13 +52,13 @@ def load_checkpoint(path: Path) -> State:
 
     Raises
     ------
+    OSError     if the file cannot be read.
     ValueError  if it is damaged or no checkpoint of this program.
     """
+    data = path.read_bytes()
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except OSError:
-        raise
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+    except Exception as error:  # damaged archives raise a dozen types
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
             f"{path} cannot be read ({first:.120}): it is damaged or no checkpoint. "

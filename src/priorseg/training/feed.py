@@ -4,16 +4,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 from ..preprocessing import Preprocessing, resize
 from .augment import Augment
-from .data import Sample
+from .data import Batch, Sample, resize_whole, stacked
 from .noise import NoiseSettings, disturb
 
-Batch = tuple[Tensor, Tensor]
 _ORDER, _SAMPLE, _HELD_OUT = 0, 1, 2  # what random numbers are for
 
 
@@ -71,19 +67,19 @@ class Feed:
         self.seed, self.workers = seed, workers
 
     def one(self, sample: int, epoch: int, place: int) -> Batch:
-        """Vary one sample, (3, size, size) and (size, size)."""
+        """Vary one sample, with an image (3, size, size)."""
         random = np.random.default_rng([self.seed, _SAMPLE, epoch, place])
-        image, labels = self.augment.one(self.samples[sample], random)
-        return disturb(image, self.noise, random), labels
+        varied = self.augment.one(self.samples[sample], random)
+        return varied._replace(images=disturb(varied.images, self.noise, random))
 
     def batches(
         self, chunks: Sequence[Sequence[int]], epoch: int, rank: int = 0, count: int = 1
-    ) -> Iterator[tuple[Tensor, Tensor, float]]:
+    ) -> Iterator[tuple[Batch, float]]:
         """Give a process's part of every batch.
 
         Yields
         ------
-        images : (b, 3, size, size), labels : (b, size, size)
+        part : Batch    images (b, 3, size, size)
         share : float   weight of the part's mean loss, so that the mean over the processes is
                         the loss of the whole batch
         """
@@ -101,9 +97,8 @@ class Feed:
                     listed = parts[step][0]
                     waiting.append([pool.submit(self.one, i, epoch, k) for k, i in listed])
                 if step >= ahead:
-                    pairs = [made.result() for made in waiting.pop(0)]
-                    images = torch.stack([pair[0] for pair in pairs])
-                    yield images, torch.stack([p[1] for p in pairs]), parts[step - ahead][1]
+                    made = stacked([one.result() for one in waiting.pop(0)])
+                    yield made, parts[step - ahead][1]
 
 
 def held_out_batches(
@@ -120,21 +115,20 @@ def held_out_batches(
 
     Returns
     -------
-    list of images (b, 3, Y, X) uint8, labels (b, Y, X)   of equal size, at most `batch` each
+    list of batches   images (b, 3, Y, X) uint8 of equal size, at most `batch` each
     """
     groups: dict[tuple[int, int], list[Batch]] = {}
     for place, sample in enumerate(samples):
         height, width = preprocessing.working_shape(*sample.labels.shape)
         image = resize(sample.image[None].float() / 255, height, width)[0].clamp(0, 1)
-        shrunk = functional.interpolate(
-            sample.labels[None, None].float(), size=(height, width), mode="nearest-exact"
-        )
+        labels, numbers = resize_whole(sample.labels, height, width), sample.instances
+        if numbers is not None:
+            numbers = resize_whole(numbers, height, width).long()
         random = np.random.default_rng([seed, _HELD_OUT, place])
         noisy = (disturb(image, noise, random) * 255).round().byte()
-        groups.setdefault((height, width), []).append((noisy, shrunk[0, 0].long()))
+        groups.setdefault((height, width), []).append(Batch(noisy, labels, numbers))
     found = []
     for group in groups.values():
         for start in range(0, len(group), batch):
-            part = group[start : start + batch]
-            found.append((torch.stack([p[0] for p in part]), torch.stack([p[1] for p in part])))
+            found.append(stacked(group[start : start + batch]))
     return found

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import State, load_checkpoint, save_checkpoint
+from .data import Batch
 from .devices import Devices
-from .feed import Batch, Feed, chunks_of
+from .feed import Feed, chunks_of
 from .journal import Journal, Row
 from .losses import LossSettings, segmentation_loss
 from .model import Model
@@ -156,21 +157,21 @@ class Trainer:
         self.model.train()
         total = 0.0
         parts = self.feed.batches(chunks, self.epoch, devices.rank, devices.count)
-        for step, (images, labels, share) in enumerate(parts):
+        for step, (part, share) in enumerate(parts):
             done = (self.epoch + step / len(chunks)) / schedule.epochs
             for group in self.optimiser.param_groups:
                 group["lr"] = group["base"] * schedule.rate_at(done)
-            loss = self._step(images, labels, share)
+            loss = self._step(part, share)
             total += loss * len(chunks[step])
             self.journal.step(step + 1, len(chunks), loss)
         return total / sum(map(len, chunks))
 
-    def _step(self, images: Tensor, labels: Tensor, share: float) -> float:
-        model, device = self.model, self.devices.device
-        images, labels = images.to(device), labels.to(device)
-        plain = model.plain(images, self.devices)
+    def _step(self, part: Batch, share: float) -> float:
+        model, batch = self.model, part.to(self.devices.device)
+        labels = batch.labels
+        plain = model.plain(batch.images, self.devices)
         if self.schedule.through_head(self.epoch):
-            logits = model.regularised(plain, images, labels)
+            logits = model.regularised(plain, batch)
         else:
             logits = plain / model.head.temperature.to(plain.dtype)
         loss = segmentation_loss(logits, labels, model.head.link, self.loss)

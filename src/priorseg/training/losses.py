@@ -24,12 +24,24 @@ class LossSettings:
     smoothness : float                of the total variation of the probabilities, per pixel:
                                       Approach 1 of the slides; 0 = off
     class_weights : floats or None    of the labels in the cross-entropy; softmax link only
+
+    Raises
+    ------
+    ValueError  if nothing would compare with the truth.
     """
 
     cross_entropy: Annotated[float, Range(0, 1e6)] = 1.0
     dice: Annotated[float, Range(0, 1e6)] = 1.0
     smoothness: Annotated[float, Range(0, 1e6)] = 0.0
     class_weights: tuple[Annotated[float, Range(0, 1e6)], ...] | None = None
+
+    def __post_init__(self) -> None:
+        blind = self.class_weights is not None and not any(self.class_weights)
+        if not self.dice and (not self.cross_entropy or blind):
+            raise ValueError(
+                "cross_entropy (or all its class_weights) and dice are 0: nothing is learned from "
+                "the truth. Set one above 0."
+            )
 
 
 def targets(labels: Tensor, link: Link, channels: int) -> Tensor:

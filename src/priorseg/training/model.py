@@ -1,6 +1,7 @@
 """What is trained: a network, a head and what the head's priors are told."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from ..head import VariationalHead
 from ..preprocessing import Preprocessing
 from ..scene import Scene
+from .data import Batch
 from .devices import Devices
 from .heads import Source
 
@@ -24,6 +26,8 @@ class Model(nn.Module):
     head : VariationalHead
     preprocessing : Preprocessing    how images in [0, 1] are shifted and scaled
     volumes, centres : str           see `HeadSettings`
+    inner : mapping                  inner parts of objects, for centres of the network; see
+                                     `Card`
     """
 
     def __init__(
@@ -34,10 +38,11 @@ class Model(nn.Module):
         *,
         volumes: Source = "truth",
         centres: Literal["truth", "network"] = "truth",
+        inner: Mapping[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.backbone, self.head, self.preprocessing = backbone, head, preprocessing
-        self.volumes, self.centres = volumes, centres
+        self.volumes, self.centres, self.inner = volumes, centres, inner
         read = {name for prior in head.priors for name in prior.reads}  # type: ignore[union-attr]
         self.guided = bool(read & GUIDED)
         self.regressor: Any = None
@@ -58,34 +63,36 @@ class Model(nn.Module):
             logits: Tensor = self.backbone(standard.contiguous(memory_format=torch.channels_last))
         return logits.float().contiguous()
 
-    def regularised(self, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+    def regularised(self, logits: Tensor, batch: Batch) -> Tensor:
         """Give the logits after the head.
 
         Parameters
         ----------
-        images : (B, 3, Y, X) in [0, 1]
-        labels : (B, Y, X)   the truth, for priors that are told from it
+        logits : (B, K, Y, X)   of the network
+        batch : Batch           images in [0, 1], and the truth for priors that are told from it
         """
-        found: Tensor = self.head(logits, self.scene(logits, images, labels))
+        found: Tensor = self.head(logits, self.scene(logits, batch))
         return found
 
-    def scene(self, logits: Tensor, images: Tensor, labels: Tensor) -> Scene:
+    def scene(self, logits: Tensor, batch: Batch) -> Scene:
         """Give what the priors are told."""
         if not self.guided:
-            return Scene(image=images)
+            return Scene(image=batch.images)
         from ..guidance import scene_of
 
         scene: Scene = scene_of(
             logits,
             list(self.head.priors),  # type: ignore[arg-type]
             self.head.link,
-            truth=labels,
+            truth=batch.labels,
+            instances=batch.instances,
             volumes=self.volumes,
             centres=self.centres,
             regressor=self.regressor,
             temperature=float(self.head.temperature.detach()),
+            inner=self.inner,
         )
-        return dataclasses.replace(scene, image=images)
+        return dataclasses.replace(scene, image=batch.images)
 
     def volume_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Give the loss of the regressor; it does not move the network."""

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import torch
 
 from ..bundle import save_bundle
 from ..segmenter import Segmenter
-from .build import make_backbone, read_samples, samples_root
+from .build import make_backbone, read_samples, reads_centres, samples_root
 from .checkpoint import write_whole
 from .config import TrainConfig
+from .data import Sample
 from .devices import Devices
 from .feed import Feed, held_out_batches
 from .heads import make_head, ship_head
@@ -102,6 +103,7 @@ def make_trainer(
         config.preprocessing,
         volumes=config.head.volumes,
         centres=config.head.centres,
+        inner=config.make_card().inner,
     )
     return Trainer(
         model,
@@ -111,19 +113,25 @@ def make_trainer(
         loss=config.loss,
         devices=devices,
         checkpoint=folder / CHECKPOINT,
-        settings=_settings(config, [sample.name for sample in train_part]),
+        settings=_settings(config, train_part),
         journal=Journal(folder if devices.first else None, progress if devices.first else None),
         save_seconds=save_seconds,
     )
 
 
-def _settings(config: TrainConfig, names: list[str]) -> dict[str, Any]:
+def _settings(config: TrainConfig, samples: Sequence[Sample]) -> dict[str, Any]:
     """Give what decides the weights; where files lie and how the network is shipped does not."""
     told = config.to_dict()
+    extra: dict[str, Any] = {"samples": [sample.name for sample in samples]}
+    if any(sample.instances is not None for sample in samples):
+        extra["instances"] = True
+    inner = config.make_card().inner
+    if inner and config.head.centres == "network" and reads_centres(config):
+        extra["inner"] = {str(label): part for label, part in inner.items()}
     for key in ("card", "ship"):
         told.pop(key)
     told["data"].pop("root")
-    return {**told, "samples": names}
+    return {**told, **extra}
 
 
 def ship(config: TrainConfig, trainer: Trainer, folder: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from ..spec import Range, parameters
 
 T = TypeVar("T")
+_LARGEST = 10**300  # a whole number that is still a float
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -82,10 +83,11 @@ def _single(value: Any, hint: Any, where: str) -> Any:
         if value is not None:
             raise ValueError(f"{where} must be left out, got {value!r:.80}.")
         return None
-    right = type(value) is hint or (hint is float and type(value) is int)
-    if not right or (hint is float and not math.isfinite(value)):
+    if hint is float and type(value) is int and abs(value) <= _LARGEST:
+        value = float(value)
+    if type(value) is not hint or (hint is float and not math.isfinite(value)):
         raise ValueError(f"{where} must be {_NAMES.get(hint, hint)}, got {value!r:.80}.")
-    return float(value) if hint is float else value
+    return value
 
 
 def _either(value: Any, choices: tuple[Any, ...], where: str) -> Any:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
+from .data import Batch
 from .devices import Devices
-from .feed import Batch
 from .losses import IGNORE
 from .model import Model
 
@@ -22,19 +22,20 @@ def pooled_mean_iou(
 
     Parameters
     ----------
-    batches : list of images (b, 3, Y, X) uint8, labels (b, Y, X)
+    batches : list of Batch   images (b, 3, Y, X) uint8
     """
     model.eval()
     count = model.labels
     counts = torch.zeros(count * count, dtype=torch.float64, device=devices.device)
-    for images, labels in batches[devices.rank :: devices.count]:
-        images, labels = images.to(devices.device).float() / 255, labels.to(devices.device)
-        logits = model.plain(images, devices)
+    for told in batches[devices.rank :: devices.count]:
+        batch = told.to(devices.device)
+        batch = batch._replace(images=batch.images.float() / 255)
+        logits = model.plain(batch.images, devices)
         if through_head:
-            logits = model.regularised(logits, images, labels)
+            logits = model.regularised(logits, batch)
         found = model.head.link.class_logits(logits).argmax(1)
-        valid = labels != IGNORE
-        code = labels[valid] * count + found[valid]
+        valid = batch.labels != IGNORE
+        code = batch.labels[valid] * count + found[valid]
         counts += torch.bincount(code, minlength=count * count)
     table = devices.total(counts).view(count, count)
     both = table.diagonal()
