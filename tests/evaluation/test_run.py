@@ -1,13 +1,14 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from priorseg import load_bundle
+from priorseg import guidance, load_bundle
 from priorseg.evaluation import records, run
 from priorseg.evaluation.examples import crop_about, load_examples
 from priorseg.evaluation.measures import Task
@@ -222,6 +223,41 @@ def test_touching_discs_are_parted_at_proposed_centres_where_wanted(bench):
     assert parted.max() == 2
     assert all((parted[disc & ~other] == parted[disc][0]).all() for disc, other in (two, two[::-1]))
     assert Predictor(segmenter, "plain", task=task)._instances(run.Found(labels)) is None
+
+
+@pytest.mark.parametrize("mode", ["plain", "trained", "post:volume + star(label=1)"])
+def test_no_row_but_an_oracle_sees_the_truth(bench, mode):
+    segmenter = load_bundle(bench / "net.priorseg")
+    example = load_examples(bench, "toy", "val")[0]
+    task = Task(TASK.labels, TASK.objects, instances="disc")
+    predictor = Predictor(segmenter, mode, task=task, split=True)
+    logits = predictor.network(example.unit)[0]
+    wrong = np.random.default_rng(0).integers(0, 3, example.labels.shape)
+    told = predictor.finish(logits, example.unit, wrong, instances=wrong)
+    untold = predictor.finish(logits, example.unit)
+    assert np.array_equal(told.labels, untold.labels)
+    assert np.array_equal(told.instances, untold.instances)
+
+
+def test_rows_with_and_without_a_star_prior_propose_centres_at_one_scale(bench, monkeypatch):
+    seen = []
+    kept = guidance.propose_centres
+    for module in (guidance, guidance.guide):
+        monkeypatch.setattr(
+            module, "propose_centres", lambda *a, **k: seen.append(k) or kept(*a, **k)
+        )
+    segmenter = load_bundle(bench / "net.priorseg")
+    segmenter.card = replace(segmenter.card, centres="network", object_px=17.0)
+    task = Task(TASK.labels, TASK.objects, instances="disc")
+    for mode in ("plain", "post:star(label=1)"):
+        Predictor(segmenter, mode, task=task, split=True)(np.zeros((32, 32, 3), np.float32))
+    assert [one["object_px"] for one in seen] == [17.0, 17.0]
+
+
+def test_labels_in_another_order_are_refused(bench):
+    segmenter = load_bundle(bench / "net.priorseg")
+    with pytest.raises(ValueError, match="are background, cup, rim"):
+        Predictor(segmenter, task=Task(("background", "cup", "rim")))
 
 
 def test_masks_are_relabelled_or_refused(bench, tmp_path):

@@ -177,10 +177,6 @@ class Predictor:
         self, logits: Tensor, truth: NDArray[Any] | None, instances: NDArray[Any] | None
     ) -> Scene:
         """Ask for volumes and centres as the guides say; proposals as `Segmenter.guide` makes."""
-        segmenter = self.network.segmenter
-        scale = None
-        if segmenter.card.centres == "network":
-            scale = segmenter.object_px(int(logits.shape[2]), int(logits.shape[3]))
         labels = None
         if truth is not None:
             plain = np.asarray(truth, np.int64)
@@ -197,8 +193,8 @@ class Predictor:
             truth=labels,
             instances=numbers,
             temperature=self.temperature,
-            object_px=scale,
-            inner=segmenter.card.inner or None,
+            object_px=self._object_px(logits.shape[2:]),
+            inner=self.network.segmenter.card.inner or None,
             **self.guides,  # type: ignore[arg-type]
         )
 
@@ -221,8 +217,22 @@ class Predictor:
         if points is None and not self.split:
             return None
         if points is None:
-            points = guidance.propose_centres(np.isin(found.labels, members), self._inner(found))
+            points = guidance.propose_centres(
+                np.isin(found.labels, members),
+                self._inner(found),
+                object_px=self._object_px(found.labels.shape),
+            )
         return np.asarray(guidance.instances(found.labels, points, list(members)))
+
+    def _object_px(self, shape: Sequence[int]) -> float | None:
+        """Give the diameter of an object where the card says how centres are found, else None.
+
+        It does not depend on the row, so that all rows have their centres proposed alike.
+        """
+        segmenter = self.network.segmenter
+        if segmenter.card.centres != "network" and not segmenter.card.inner:
+            return None
+        return segmenter.object_px(int(shape[0]), int(shape[1]))
 
     def _inner(self, found: Found) -> NDArray[np.bool_] | None:
         """Mark the inner parts of the instances, where the network knows them."""
@@ -240,7 +250,9 @@ def _rows(centres: object) -> NDArray[np.float64]:
 
 
 def _check_labels(segmenter: "Segmenter", task: Task) -> None:
-    if len(task.labels) != len(segmenter.labels):
+    names = tuple(segmenter.labels.values())
+    swapped = names != task.labels and sorted(names) == sorted(task.labels)
+    if swapped or len(names) != len(task.labels):
         raise ValueError(
             f"The network gives the labels {', '.join(segmenter.labels.values())}; those to be "
             f"measured are {', '.join(task.labels)}."
