@@ -46,6 +46,8 @@ def test_a_path_with_seed_is_measured_for_every_seed():
         ({"baseline": "nothing"}, "'nothing' is no row"),
         ({"seeds": [True]}, "whole number"),
         ({"draws": 10}, "from 100"),
+        ({"level": 10**400}, "from 0.5"),
+        ({"level": float("nan")}, "from 0.5"),
         ({"rows": []}, "at least 1"),
         ({"rows": [{"name": "a", "bundle": "b", "mode": "best"}]}, "mode 'best'"),
         ({"rows": [{"name": "a", "bundle": "b", "volumes": "regressed"}]}, "go together"),
@@ -74,6 +76,23 @@ def test_modes_are_read_from_short_texts():
     )
     assert [make_prior(call).name for call in two.calls] == ["threshold_dynamics", "nested"]
     assert parse_mode("baseline:tv-l1(weight=-1)").calls == (Call("tv_l1", {"weight": -1}),)
+
+
+def test_hyphens_of_numbers_and_quoted_texts_are_no_part_of_a_name():
+    (call,) = parse_mode("baseline:tv-l1(tol=1e-4, fidelity=2.e-1, of='a-b-1')").calls
+    assert call == Call("tv_l1", {"tol": 1e-4, "fidelity": 0.2, "of": "a-b-1"})
+
+
+def test_an_oracle_is_called_one_in_every_protocol_that_is_shipped():
+    root = Path(__file__).parents[2] / "configs"
+    rows = [
+        row
+        for path in [*root.glob("protocols/*.toml"), *root.glob("tables/*.protocol.toml")]
+        for row in load_protocol(path).rows
+    ]
+    assert {True, False} == {"truth" in (row.volumes, row.centres) for row in rows}
+    for row in rows:
+        assert ("truth" in (row.volumes, row.centres)) == row.name.endswith("(oracle)"), row.name
 
 
 @pytest.mark.parametrize("text", ["post:", "baseline:a + b", "post:f(1)", "post:__import__('os')"])

@@ -58,8 +58,12 @@ def parse_mode(text: str) -> Mode:
 
 
 def _calls(rest: str, text: str) -> tuple[Call, ...]:
-    plain = re.sub(r"(?<=[A-Za-z])-(?=[A-Za-z])", "_", rest)  # a hyphen would read as minus
-    plain = re.sub(r"(?<=[A-Za-z])-(?=\d)", "_", plain)
+    # a hyphen in a name would read as minus; those of numbers (1e-3) and of quoted texts stay
+    plain = re.sub(
+        r"'[^']*'|\"[^\"]*\"|(?<![\w.])[A-Za-z_]\w*(?:-\w+)+",
+        lambda found: found[0] if found[0][0] in "'\"" else found[0].replace("-", "_"),
+        rest,
+    )
     try:
         return tuple(_flat(ast.parse(plain, mode="eval").body))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

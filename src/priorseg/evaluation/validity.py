@@ -28,7 +28,7 @@ def is_convex(mask: Mask, *, single: bool = True) -> bool:
 
 
 def middle_points(mask: Mask) -> Points:
-    """Propose centres of an object, (N, 2): medoid, deepest pixel, and centroid if inside.
+    """Propose centres of an object, (N, 2): medoid and deepest pixel.
 
     The medoid is the pixel of the object nearest to its centroid. N = 0 for an empty object.
     """
