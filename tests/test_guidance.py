@@ -111,6 +111,12 @@ def test_specks_get_no_centre_and_small_holes_do_not_move_one():
     assert np.abs(propose_centres(mask) - (30, 30)).max() <= 1
 
 
+def test_a_small_hole_is_filled_where_it_is_all_that_lies_outside():
+    whole = np.ones((31, 31), bool)
+    whole[12, 12] = False
+    assert propose_centres(whole).tolist() == propose_centres(np.ones_like(whole)).tolist()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 1)])
 def test_an_empty_image_has_no_centre_and_a_full_one_its_middle(shape):
     assert propose_centres(np.zeros(shape)).shape == (0, 2)

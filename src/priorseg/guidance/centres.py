@@ -194,7 +194,7 @@ def _typical_diameter(areas: NDArray[Any]) -> float:
 
 def _without_small_holes(mask: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
     holes, count = ndimage.label(~mask)  # 4-connected, as background is
-    if count < 2:
+    if count == 0:
         return mask
     small = np.bincount(holes.ravel()) < least
     small[0] = False
