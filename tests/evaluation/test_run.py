@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from priorseg import guidance, load_bundle
+from priorseg import Segmenter, VariationalHead, guidance, load_bundle
 from priorseg.evaluation import records, run
 from priorseg.evaluation.examples import crop_about, load_examples
 from priorseg.evaluation.measures import Task
@@ -19,7 +19,9 @@ from priorseg.evaluation.records import Results
 from priorseg.evaluation.run import evaluate, run_protocol
 from priorseg.evaluation.tables import write_tables
 from priorseg.guidance import VolumeRegressor, save_regressor
+from priorseg.links import Ordered
 from priorseg.metrics import boundary_fraction
+from priorseg.priors import Star, ThresholdDynamics
 
 from .conftest import TEXT, make_images, make_network
 
@@ -67,6 +69,44 @@ def test_trained_is_what_the_segmenter_gives_and_plain_its_arg_max(bench):
     assert np.array_equal(plain, logits[0].argmax(0))
     whole = segmenter.segment(image, precision="float32")
     assert np.array_equal(trained, whole.labels[0])
+
+
+class Levels(torch.nn.Module):
+    """Give nested logits, high where an image of `make_images` shows the cup, and the disc."""
+
+    in_channels, out_channels = 3, 2
+
+    def __init__(self):
+        super().__init__()
+        self.steps = torch.nn.Parameter(torch.tensor([130 / 255, 70 / 255]))
+
+    def forward(self, image):
+        grey = 0.25 * image.mean(1, keepdim=True) + 0.5  # undoes the preprocessing
+        return 20 * (grey - self.steps.view(1, 2, 1, 1))
+
+
+def test_a_network_that_proposes_centres_is_measured_as_it_is_used(bench):
+    head = VariationalHead([ThresholdDynamics(1.0, 1.0), Star(1)], sweeps=4, link=Ordered((2, 1)))
+    card = replace(load_bundle(bench / "net.priorseg").card, centres="network", inner={1: 2})
+    segmenter = Segmenter(Levels(), head, replace(card, object_px=12.0)).eval()
+    example = load_examples(bench, "toy", "val")[1]
+    found = Predictor(segmenter)(example.unit, np.zeros_like(example.labels))
+    used = segmenter.segment(example.image, precision="float32")
+    assert np.array_equal(found.labels, used.labels[0])
+    assert found.labels.any()
+    centres = segmenter.guide(segmenter.logits(example.image, precision="float32")).centres[1]
+    assert np.array_equal(found.centres[1, 2], centres[0])
+
+
+def test_sets_without_maps_of_instances_are_refused_where_they_are_needed(tmp_path):
+    root = make_images(tmp_path)
+    path = root / "toy" / "manifest.json"
+    items = json.loads(path.read_text())["items"]
+    assert load_examples(root, "toy", "val", instances=True)[0].instances.max() == 1
+    items[1].pop("instances")
+    path.write_text(json.dumps({"items": items}))
+    with pytest.raises(ValueError, match="toy/1 has no map of instances"):
+        load_examples(root, "toy", "val", instances=True)
 
 
 def test_post_and_baseline_change_the_logits_of_the_network_alone(bench):

@@ -1,14 +1,11 @@
 """Images with their true labels, cut as a protocol says."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.io import imread
 
 from ..training.data import Sample, load_samples
 
@@ -41,7 +38,8 @@ def as_example(sample: Sample | Example) -> Example:
     if isinstance(sample, Example):
         return sample
     image = np.ascontiguousarray(sample.image.permute(1, 2, 0).numpy())
-    return Example(sample.name, image, sample.labels.numpy())
+    numbers = None if sample.instances is None else sample.instances.numpy().astype(np.int64)
+    return Example(sample.name, image, sample.labels.numpy(), numbers)
 
 
 def load_examples(
@@ -59,29 +57,14 @@ def load_examples(
     FileNotFoundError  if the data set is missing.
     ValueError         if the split is empty, or instances are wanted and the set has none.
     """
-    found = [as_example(one) for one in load_samples(Path(root), folder, split, longest=longest)]
-    if not found:
+    samples = load_samples(Path(root), folder, split, longest=longest, instances=instances)
+    if not samples:
         raise ValueError(f"The data set {folder!r} has no images in its split {split!r}.")
-    if not instances:
-        return found
-    manifest = Path(root) / folder / "manifest.json"
-    items = json.loads(manifest.read_text(encoding="utf-8"))["items"]
-    chosen = [item for item in items if item["split"] == split]
-    return [
-        replace(example, instances=_instances(manifest.parent, item, example.labels.shape))
-        for example, item in zip(found, chosen, strict=True)
-    ]
-
-
-def _instances(folder: Path, item: dict[str, Any], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    if "instances" not in item:
-        raise ValueError(f"{folder.name}/{item['id']} has no map of instances in the manifest.")
-    numbers = imread(folder / item["instances"]).astype(np.int64)
-    rows, columns = (
-        ((np.arange(side) + 0.5) * have / side).astype(int)
-        for side, have in zip(shape, numbers.shape, strict=True)
-    )
-    return np.asarray(numbers[rows][:, columns])  # the nearest pixel, as for the labels
+    found = [as_example(one) for one in samples]
+    lacking = [one.name for one in found if one.instances is None]
+    if instances and lacking:
+        raise ValueError(f"{lacking[0]} has no map of instances in the manifest.")
+    return found
 
 
 def crop_about(example: Example, members: Sequence[int], ratio: float) -> Example:
