@@ -83,7 +83,7 @@ def test_hyphens_of_numbers_and_quoted_texts_are_no_part_of_a_name():
     assert call == Call("tv_l1", {"tol": 1e-4, "fidelity": 0.2, "of": "a-b-1"})
 
 
-def test_an_oracle_is_called_one_in_every_protocol_that_is_shipped():
+def test_shipped_protocols_call_oracles_so_and_say_how_often_post_processing_sweeps():
     root = Path(__file__).parents[2] / "configs"
     rows = [
         row
@@ -93,6 +93,7 @@ def test_an_oracle_is_called_one_in_every_protocol_that_is_shipped():
     assert {True, False} == {"truth" in (row.volumes, row.centres) for row in rows}
     for row in rows:
         assert ("truth" in (row.volumes, row.centres)) == row.name.endswith("(oracle)"), row.name
+        assert not row.mode.startswith("post:") or row.sweeps, row.name
 
 
 @pytest.mark.parametrize("text", ["post:", "baseline:a + b", "post:f(1)", "post:__import__('os')"])

@@ -300,6 +300,14 @@ def test_labels_in_another_order_are_refused(bench):
         Predictor(segmenter, task=Task(("background", "cup", "rim")))
 
 
+def test_post_processing_of_a_plain_network_must_say_its_sweeps(bench):
+    segmenter = load_bundle(bench / "net.priorseg")
+    segmenter.head = VariationalHead([])
+    with pytest.raises(ValueError, match="Add sweeps"):
+        Predictor(segmenter, "post:total-variation(weight=1.0)")
+    assert Predictor(segmenter, "post:total-variation(weight=1.0)", sweeps=60).sweeps == 60
+
+
 def test_masks_are_relabelled_or_refused(bench, tmp_path):
     merged = {"labels": ["background", "disc"], "objects": {"disc": [1]}, "measures": ["mIoU"]}
     table = {k: v for k, v in (tomllib.loads(TEXT) | merged).items() if k != "nested"}

@@ -64,7 +64,8 @@ class Predictor:
     regressor : Module    for volumes='regressed', see `priorseg.guidance`
     split : bool          part instances at proposed centres, without a star prior too, so that a
                           plain network can be compared; else they are components
-    sweeps : int          None = the head's; for 'post'
+    sweeps : int          None = the head's; for 'post' after a network without priors it must be
+                          said, because such a head was never meant to sweep
     temperature : float   None = the head's
     precision : str       of the network
 
@@ -105,6 +106,11 @@ class Predictor:
         elif self.mode.kind == "post":
             device = next(segmenter.backbone.parameters()).device
             self.priors = [make_prior(call).to(device) for call in self.mode.calls]
+            if sweeps is None and not len(head.priors):
+                raise ValueError(
+                    f"The network has no priors, so its head does not say how often {mode!r} "
+                    "sweeps. Add sweeps, for instance 10, or 60 for total variation."
+                )
         own = float(head.temperature.detach())
         self.temperature = own if temperature is None else temperature
         self.sweeps = (head.sweeps if sweeps is None else sweeps) if self.priors else 0

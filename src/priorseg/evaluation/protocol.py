@@ -70,7 +70,7 @@ class Row:
     volumes, centres : str    see `Predictor`
     regressor : str           path like `bundle`, for volumes = "regressed"
     split : bool              see `Predictor`
-    sweeps : int or None      of 'post'; None = the head's
+    sweeps : int or None      of 'post'; None = the head's, if it has priors
     temperature : float       of the solve; None = the head's
     seeds : tuple             None = those of the protocol
     baseline : str            row to compare with; '' = that of the protocol
