@@ -11,7 +11,7 @@ from ..card import Card
 from ..preprocessing import Preprocessing
 from ..spec import Range
 from .augment import Augment
-from .heads import HeadSettings, ShipSettings, link_of, make_head
+from .heads import HeadSettings, ShipSettings, check_head, link_of, make_head, ship_head
 from .losses import LossSettings
 from .noise import NoiseSettings
 from .schedule import Schedule
@@ -33,6 +33,11 @@ class NetworkSettings:
     name: str = "unet"
     settings: Mapping[str, Any] = field(default_factory=dict)
     weights: str = "none"
+
+    def __post_init__(self) -> None:
+        for name in ("in_channels", "out_channels"):
+            if name in self.settings:
+                raise ValueError(f"settings.{name} comes from the data. Leave it out.")
 
 
 @dataclass(frozen=True)
@@ -130,8 +135,9 @@ class TrainConfig:
                 f"preprocessing.channels is {self.preprocessing.channels}; training reads images "
                 "as RGB: use 3."
             )
-        make_head(self.head)
-        link_of(self.head.link).check(self.outputs)
+        check_head(make_head(self.head), self.outputs)
+        if self.ship is not None:
+            self._check_shipped(self.ship)
         self.variations()
         self.make_card()
 
@@ -140,6 +146,12 @@ class TrainConfig:
         """Give the number of channels of the logits."""
         labels = len(self.data.labels)
         return labels if link_of(self.head.link).name == "softmax" else labels - 1
+
+    def _check_shipped(self, told: ShipSettings) -> None:
+        try:
+            check_head(ship_head(make_head(self.head), told), self.outputs)
+        except ValueError as error:
+            raise ValueError(f"ship: {error}") from None
 
     def variations(self) -> Augment:
         """Give the augmentation; its size is the working size unless said otherwise."""
@@ -185,7 +197,7 @@ class TrainConfig:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise FileNotFoundError(f"There is no configuration {file}.") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, endless numbers
             raise ValueError(f"{file} is no TOML: {error}.") from None
         try:
             config = cls.from_dict(values)

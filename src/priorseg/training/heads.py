@@ -1,13 +1,17 @@
 """Build heads from plain settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import torch
+
 from .. import priors as _priors  # noqa: F401 - registers the priors
+from ..blocks import begin
 from ..head import VariationalHead
 from ..links import Link, Ordered, as_link
 from ..prior import Prior
+from ..scene import Scene
 from ..spec import Range, parameters, registered
 
 Source = Literal["truth", "network", "regressed"]
@@ -44,13 +48,17 @@ class ShipSettings:
     Parameters
     ----------
     priors : tables or None   the priors of the shipped head; settings that are not given are those
-                              of the trained prior of that name
+                              of the trained prior of that name (and label)
     sweeps, temperature       None = as trained
+    scale : float             factor on the lengths that come from training (sigma, radii): pixels
+                              of the images that will be segmented over pixels at the working size,
+                              for priors see an image at its own resolution
     """
 
     priors: tuple[Mapping[str, Any], ...] | None = None
     sweeps: Annotated[int, Range(0, 1000)] | None = None
     temperature: Annotated[float, Range(1e-6, 1e6)] | None = None
+    scale: Annotated[float, Range(0.01, 100)] = 1.0
 
 
 def link_of(told: str | Mapping[str, Any]) -> Link:
@@ -88,7 +96,7 @@ def make_prior(told: Mapping[str, Any]) -> Prior:
         raise ValueError(f"The prior {name!r} has no settings {unknown}; it has {sorted(known)}.")
     try:
         prior: Prior = constructor(**settings)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"The prior {name!r} cannot be built: {error}") from None
     return prior
 
@@ -104,6 +112,18 @@ def make_head(told: HeadSettings) -> VariationalHead:
     )
 
 
+def check_head(head: VariationalHead, channels: int) -> None:
+    """Raise ValueError if a head does not fit logits of that many channels; says which part."""
+    logits = torch.zeros(1, channels, 8, 8, requires_grad=True)  # tracked: nothing is compiled
+    told: list[Any] = list(head.priors)
+    scene = Scene(
+        image=torch.zeros(1, 3, 8, 8),
+        centres={prior.label: torch.zeros(1, 2) for prior in told if "centres" in prior.reads},
+        volumes=torch.full((1, channels), torch.nan),
+    )
+    begin(logits, told, scene, head.temperature, head.link, None)
+
+
 def ship_head(trained: VariationalHead, told: ShipSettings | None) -> VariationalHead:
     """Build the head that is shipped from the trained one.
 
@@ -113,14 +133,14 @@ def ship_head(trained: VariationalHead, told: ShipSettings | None) -> Variationa
     """
     if told is None:
         return trained.requires_grad_(False)
-    learned = {str(prior.name): prior.settings() for prior in trained.priors}  # type: ignore[operator]
-    listed = told.priors
-    if listed is None:
-        listed = tuple({"name": name, **settings} for name, settings in learned.items())
+    learned = [
+        {"name": str(prior.name), **_scaled(type(prior), prior.settings(), told.scale)}  # type: ignore[arg-type, operator]
+        for prior in trained.priors
+    ]
     made = []
-    for prior in listed:
-        name = str(prior.get("name", "")).replace("-", "_")
-        made.append(make_prior({**learned.get(name, {}), **prior, "name": name}))
+    for prior in learned if told.priors is None else told.priors:
+        wanted = {**prior, "name": str(prior.get("name", "")).replace("-", "_")}
+        made.append(make_prior({**_same(wanted, learned), **wanted}))
     temperature = float(trained.temperature.detach())
     return VariationalHead(
         made,
@@ -128,3 +148,27 @@ def ship_head(trained: VariationalHead, told: ShipSettings | None) -> Variationa
         temperature=temperature if told.temperature is None else told.temperature,
         link=trained.link,
     )
+
+
+def _same(wanted: Mapping[str, Any], learned: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Find the trained prior of a name; of several the one of the label, else the first."""
+    twins = [one for one in learned if one["name"] == wanted["name"]]
+    label = wanted.get("label")
+    return next((one for one in twins if label == one.get("label")), twins[0] if twins else {})
+
+
+def _scaled(kind: type[Prior], settings: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    """Give the settings of a prior that does the same on an image enlarged by a factor."""
+    found = dict(settings)
+    if scale == 1:
+        return found
+    for name, entry in parameters(kind).items():
+        length = entry.range is not None and entry.range.unit == "px"
+        # its field is a curvature, which an enlarged outline has less of
+        if length or (kind.name == "total_variation" and name == "weight"):
+            value = found[name]
+            if isinstance(value, float):
+                found[name] = value * scale
+            else:
+                found[name] = list(dict.fromkeys(max(1, round(r * scale)) for r in value))
+    return found
