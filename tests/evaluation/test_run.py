@@ -175,6 +175,18 @@ def test_a_file_is_neither_overwritten_nor_mixed_with_another_protocol(bench, tm
         Results.open(path, protocol(), resume=True)
 
 
+@pytest.mark.parametrize(
+    "images", [[{"name": "toy/0"}], [7], [{"name": 1, "scores": {}, "counts": {}}], {"a": 1}]
+)
+def test_records_of_another_form_are_damage(bench, tmp_path, images):
+    path = finished(bench, tmp_path / "a.json", protocol(conditions=[{"kind": "none"}])).path
+    plain = json.loads(path.read_text())
+    plain["records"][0]["images"] = images
+    path.write_text(json.dumps(plain))
+    with pytest.raises(ValueError, match=r"a\.json is no file of results or is damaged"):
+        Results.open(path, protocol(), resume=True)
+
+
 def test_a_network_that_was_trained_again_is_measured_again(bench, tmp_path):
     root = make_images(tmp_path)
     make_network(root / "net.priorseg", 0)

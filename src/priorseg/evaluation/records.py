@@ -167,6 +167,7 @@ class Results:
             found._seen = found_at
             for one in plain["records"]:
                 record = Record(**one)
+                _check_images(record)
                 found.records[record.key] = record
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
@@ -206,6 +207,16 @@ class Results:
         }
         write_whole(self.path, json.dumps(plain, allow_nan=False) + "\n")
         self._seen = _mark(self.path)
+
+
+def _check_images(record: Record) -> None:
+    """Raise ValueError or KeyError where the images of a record are not as `image_record` gives."""
+    for image in record.images:
+        values = list(dict(image["scores"]).values())
+        if not (isinstance(image["name"], str) and isinstance(image["counts"], dict)):
+            raise ValueError(f"row {record.row!r} holds {image!r:.80}")
+        if not all(value is None or isinstance(value, int | float) for value in values):
+            raise ValueError(f"row {record.row!r} holds scores that are no numbers")
 
 
 def _mark(path: Path) -> tuple[int, int]:
