@@ -504,6 +504,8 @@ def test_proposals_know_the_scale_at_which_the_network_works():
         preprocessing=type(model.preprocessing)(size=64),
     )  # fmt: skip
     assert small.object_px(128, 32) == 40.0
+    with pytest.raises(ValueError, match="object_px must be a number of pixels > 0, got 0"):
+        model.guide(model.logits(IMAGE), object_px=0)
 
 
 def test_a_card_without_the_entry_wants_clicks_and_a_wrong_one_is_refused():

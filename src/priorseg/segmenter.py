@@ -255,13 +255,14 @@ class Segmenter(nn.Module):
         scene = scene or Scene(spacing=(1.0, 1.0))
         if self.card.centres != "network":
             return scene
+        typical = self.object_px(int(logits.shape[2]), int(logits.shape[3]))
         return with_centres(
             scene,
             logits,
             list(self.head.priors),  # type: ignore[arg-type]
             self.head.link,
             temperature=self.head.temperature.detach(),
-            object_px=object_px or self.object_px(int(logits.shape[2]), int(logits.shape[3])),
+            object_px=typical if object_px is None else object_px,
             inner=self.card.inner,
         )
 
