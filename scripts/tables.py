@@ -6,7 +6,8 @@
 configs/tables/NAME.toml says what is trained: [train] is a configuration of `priorseg train`, every
 [variants.X] changes some of its keys, `trunk = "Y"` starts from the network of variant Y of the
 same seed. configs/tables/NAME.protocol.toml says what is measured. Seeds come one after the other,
-so that a stop leaves whole seeds; --seeds lets several processes share the work.
+so that a stop leaves whole seeds; --seeds lets several processes share the work. A network that was
+trained with other settings than the file now gives is refused, never measured in its place.
 """
 
 import argparse
@@ -35,9 +36,17 @@ def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
 
 
 def configurations(table: Mapping[str, Any], runs: Path, seed: int) -> dict[str, dict[str, Any]]:
-    """Give the configuration of every variant, in the order of the file."""
-    found = {}
+    """Give the configuration of every variant, in the order of the file.
+
+    Raises
+    ------
+    ValueError  if `like` or `trunk` names no variant above it.
+    """
+    found: dict[str, dict[str, Any]] = {}
     for name, told in table["variants"].items():
+        unknown = [told[key] for key in ("like", "trunk") if key in told and told[key] not in found]
+        if unknown:
+            raise ValueError(f"variants.{name}: there are no variants {unknown} above it.")
         change = {key: value for key, value in told.items() if key not in ("trunk", "like")}
         base = found[told["like"]] if "like" in told else table["train"]
         config = merged(base, change)
@@ -54,21 +63,39 @@ def train_all(table: Mapping[str, Any], runs: Path, options: argparse.Namespace)
     from priorseg.training.config import TrainConfig
     from priorseg.training.run import train
 
-    ends = time.monotonic() + 60 * options.minutes
+    ends, data = time.monotonic() + 60 * options.minutes, options.data.resolve()
     for seed in options.seeds or table["seeds"]:
         for name, config in configurations(table, runs, seed).items():
             out = runs / f"{name}-{seed}"
-            if (out / LAST).exists() or (options.only and name not in options.only):
+            if options.only and name not in options.only:
+                continue
+            told = TrainConfig.from_dict(merged(config, {"data": {"root": str(data)}}))
+            if is_done(out, told.to_dict()):
                 continue
             left = (ends - time.monotonic()) / 60
             if left <= 0:
                 return False
-            config["data"]["root"] = str(options.data.resolve())
             print(f"{name}, seed {seed}", flush=True)
-            told = TrainConfig.from_dict(config)
             if train(told, out, minutes=left, progress=options.report) is None:
                 return False
     return True
+
+
+def is_done(out: Path, wanted: Mapping[str, Any]) -> bool:
+    """Say whether a folder holds the network of a configuration; where files lie does not count.
+
+    What differs only in `card` or `ship` is written again from the checkpoint, in no time;
+    `train` refuses a folder whose training differs.
+    """
+    kept = out / "config.json"
+    if not (out / LAST).exists() or not kept.exists():
+        return False
+    return _placeless(json.loads(kept.read_text())) == _placeless(wanted)
+
+
+def _placeless(config: Mapping[str, Any]) -> dict[str, Any]:
+    start = Path(config["network"]["weights"]).parts[-2:]
+    return merged(config, {"data": {"root": None}, "network": {"weights": list(start)}})
 
 
 def times(table: Mapping[str, Any], runs: Path) -> dict[str, dict[str, dict[str, float]]]:

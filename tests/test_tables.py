@@ -1,0 +1,80 @@
+"""The script that trains the rows of the tables."""
+
+import argparse
+import importlib.util
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILE = ROOT / "scripts" / "tables.py"
+TABLES = [p for p in sorted((ROOT / "configs" / "tables").glob("*.toml")) if "." not in p.stem]
+TOY = {
+    "seeds": [0],
+    "train": {"data": {"labels": ["a", "b"], "sets": [{"folder": "x"}]}, "augment": {"size": 16}},
+    "variants": {"plain": {}, "std": {"trunk": "plain", "head": {"sweeps": 3}}},
+}
+
+
+@pytest.fixture(scope="module")
+def tables():
+    spec = importlib.util.spec_from_file_location("tables", FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def told(data):
+    return argparse.Namespace(minutes=1.0, seeds=None, only=None, data=data, report=None, threads=1)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Train nothing: note the configuration and leave the files that a training leaves."""
+    calls = []
+
+    def train(config, out, **_):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "config.json").write_text(json.dumps(config.to_dict()))
+        (out / "model.priorseg").write_bytes(b"")
+        calls.append((out.name, config.head.sweeps))
+        return out
+
+    monkeypatch.setattr("priorseg.training.run.train", train)
+    return calls
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_every_row_of_the_tables_can_be_read(path, tables, tmp_path):
+    from priorseg.training.config import TrainConfig
+
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    for name, config in tables.configurations(table, tmp_path, 7).items():
+        found = TrainConfig.from_dict(config)
+        assert (found.seed, found.make_card().name) == (7, name)
+
+
+def test_a_row_starts_from_the_network_of_its_trunk_and_seed(tables, tmp_path):
+    found = tables.configurations(TOY, tmp_path, 2)
+    assert found["std"]["network"]["weights"] == str(tmp_path / "plain-2" / "model.priorseg")
+    assert "network" not in found["plain"]
+
+
+@pytest.mark.parametrize("key", ["like", "trunk"])
+def test_a_row_that_refers_to_no_row_is_refused(key, tables, tmp_path):
+    wrong = {**TOY, "variants": {"std": {key: "none"}}}
+    with pytest.raises(ValueError, match=r"variants\.std: there are no variants \['none'\]"):
+        tables.configurations(wrong, tmp_path, 0)
+
+
+def test_a_row_is_trained_once_and_again_when_its_settings_changed(tables, trained, tmp_path):
+    assert tables.train_all(TOY, tmp_path, told(tmp_path))
+    assert trained == [("plain-0", 5), ("std-0", 3)]
+    runs = tmp_path.rename(tmp_path.with_name("moved"))
+    assert tables.train_all(TOY, runs, told(runs / "data"))
+    assert len(trained) == 2
+    changed = {**TOY, "variants": {"plain": {}, "std": {"trunk": "plain", "head": {"sweeps": 4}}}}
+    assert tables.train_all(changed, runs, told(runs))
+    assert trained[2:] == [("std-0", 4)]
