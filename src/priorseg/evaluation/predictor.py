@@ -104,13 +104,7 @@ class Predictor:
         if self.mode.kind == "trained":
             self.priors = list(head.priors)  # type: ignore[arg-type]
         elif self.mode.kind == "post":
-            device = next(segmenter.backbone.parameters()).device
-            self.priors = [make_prior(call).to(device) for call in self.mode.calls]
-            if sweeps is None and not len(head.priors):
-                raise ValueError(
-                    f"The network has no priors, so its head does not say how often {mode!r} "
-                    "sweeps. Add sweeps, for instance 10, or 60 for total variation."
-                )
+            self.priors = _post_priors(segmenter, self.mode, sweeps)
         own = float(head.temperature.detach())
         self.temperature = own if temperature is None else temperature
         self.sweeps = (head.sweeps if sweeps is None else sweeps) if self.priors else 0
@@ -246,6 +240,16 @@ class Predictor:
         members = self.task.objects.get(self.task.instances, ())
         parts = [part for label, part in inner.items() if label in members]
         return np.isin(found.labels, parts) if parts else None
+
+
+def _post_priors(segmenter: "Segmenter", mode: Mode, sweeps: int | None) -> list[Prior]:
+    if sweeps is None and not len(segmenter.head.priors):
+        raise ValueError(
+            "The network has no priors, so its head does not say how often those of 'post' sweep. "
+            "Add sweeps, for instance 10, or 60 for total variation."
+        )
+    device = next(segmenter.backbone.parameters()).device
+    return [make_prior(call).to(device) for call in mode.calls]
 
 
 def _rows(centres: object) -> NDArray[np.float64]:
