@@ -54,3 +54,15 @@ def test_impossible_arguments_are_refused(name, value):
 def test_a_wrong_input_is_named():
     with pytest.raises(ValueError, match=r"wants \(B, 3, Y, X\), got \(1, 1, 8, 8\)"):
         UNet(3, 2, width=2)(torch.rand(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize(("width", "depth"), [(8, 0), (4, 1), (1, 2)])
+def test_a_narrow_network_with_group_norms_takes_a_single_pixel(width, depth):
+    network = UNet(3, 2, width=width, depth=depth).eval()
+    assert bool(torch.isfinite(network(torch.rand(1, 3, 1, 1))).all())
+
+
+def test_a_batch_of_one_image_as_small_as_a_cell_trains_with_batch_norms():
+    network = UNet(3, 2, width=4, depth=4, norm="batch").train()
+    network(torch.rand(1, 3, 16, 16)).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())

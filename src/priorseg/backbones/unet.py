@@ -96,6 +96,13 @@ class UNet(nn.Module):
         """Give the number that image sizes are padded to a multiple of."""
         return 1 << int(self._settings["depth"])
 
+    def _least(self, batch: int) -> int:
+        """Give the smallest padded size: two cells where a norm would see a single value."""
+        if self._settings["norm"] == "batch":
+            return 2 * self.multiple if self.training and batch == 1 else 1
+        deepest = self._settings["width"] * 2 ** min(self._settings["depth"], 4)
+        return 2 * self.multiple if deepest <= 8 else 1  # channels in 8 groups
+
     def inner_parameters(self) -> Iterator[nn.Parameter]:
         """Give the parameters of the priors inside; they take no gradients until told to."""
         for module in self.modules():
@@ -123,7 +130,7 @@ class UNet(nn.Module):
         """
         check_image("UNet", image, self.in_channels)
         height, width = image.shape[2:]
-        x = pad_to_multiple(image, self.multiple)
+        x = pad_to_multiple(image, self.multiple, least=self._least(len(image)))
         skips = []
         for level, block in enumerate(self.down):
             x = block(functional.max_pool2d(x, 2) if level else x)
