@@ -6,12 +6,17 @@ import math
 import os
 from pathlib import Path
 
-STOPPED = 3
-"""Exit code when time was up."""
+STOPPED, INTERRUPTED = 3, 130
+"""Exit codes when time was up, and after Ctrl-C."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and write the bundle; 0 = done, 3 = time was up."""
+    """Train and write the bundle; 0 = done, 3 = time was up, 130 = interrupted.
+
+    Raises
+    ------
+    ValueError, OSError, ImportError  see `priorseg.training.run.train`; also if it diverged.
+    """
     from ..training.run import require_extra
 
     require_extra()
@@ -27,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         data = dataclasses.replace(config.data, root=str(Path(arguments.data).resolve()))
         config = dataclasses.replace(config, data=data)
     if arguments.threads is not None:
+        if not 1 <= arguments.threads <= 1024:
+            raise ValueError(f"--threads {arguments.threads} must be from 1 to 1024.")
         torch.set_num_threads(arguments.threads)
     out = Path(arguments.out or Path("runs") / Path(arguments.config).stem)
     minutes = math.inf if arguments.minutes is None else arguments.minutes
@@ -36,7 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
         if first:
             print(line, flush=True)
 
-    found = train(config, out, minutes=minutes, device=arguments.device, progress=tell)
+    try:
+        found = train(config, out, minutes=minutes, device=arguments.device, progress=tell)
+    except FloatingPointError as error:
+        raise ValueError(str(error)) from None
+    except KeyboardInterrupt:
+        tell(f"Interrupted. Run the same command again to go on from the last checkpoint in {out}.")
+        return INTERRUPTED
     if found is None:
         tell(f"Time is up; {out} holds a checkpoint. Run the same command again to go on.")
         return STOPPED

@@ -1,6 +1,7 @@
 """Everything that makes a training run, as plain data; read from a TOML file."""
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -140,6 +141,10 @@ class TrainConfig:
             self._check_shipped(self.ship)
         self.variations()
         self.make_card()
+        try:
+            json.dumps(self.to_dict(), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"The settings hold what JSON cannot keep: {error}.") from None
 
     @property
     def outputs(self) -> int:

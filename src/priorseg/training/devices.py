@@ -22,6 +22,7 @@ class Devices:
     Raises
     ------
     ImportError  without the extra 'train'.
+    ValueError   if the device is not there.
     """
 
     def __init__(
@@ -37,13 +38,19 @@ class Devices:
                 'pip install "priorseg[train]"'
             ) from error
         several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "LOCAL_RANK" in os.environ
-        self._fabric: Any = Fabric(
-            accelerator=accelerator,
-            devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if several else 1,
-            num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")) if several else 1,
-            strategy="ddp" if several else "auto",
-            precision="bf16-mixed" if precision == "bfloat16" else "32-true",
-        )
+        try:
+            self._fabric: Any = Fabric(
+                accelerator=accelerator,
+                devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if several else 1,
+                num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")) if several else 1,
+                strategy="ddp" if several else "auto",
+                precision="bf16-mixed" if precision == "bfloat16" else "32-true",
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"Training cannot use the device {accelerator!r}: {error!s:.200} "
+                "Use 'auto' or 'cpu'."
+            ) from None
         self._fabric.launch()
         self.half = precision == "bfloat16"
         self.rank, self.count = int(self._fabric.global_rank), int(self._fabric.world_size)
