@@ -37,6 +37,8 @@ def test_a_path_with_seed_is_measured_for_every_seed():
         ({"labels": ["one"]}, "at least 2"),
         ({"objects": {"disc": [1, 7]}}, r"'disc' is made of the labels \(1, 7\)"),
         ({"nested": ["cup", "dics"]}, "'dics' is no object"),
+        ({"nested": ["disc", "cup"]}, "must be some of"),
+        ({"objects": {"disc": [1], "cup": [2]}}, "must be some of"),
         ({"measures": ["mIuO"]}, "mIuO"),
         ({"measures": ["instances"]}, "needs the key 'instances'"),
         ({"conditions": [{"kind": "salt"}]}, "needs a level"),

@@ -46,6 +46,13 @@ def test_the_truth_scores_best_in_everything(bench):
         assert row == best
 
 
+@pytest.mark.parametrize("wrong", [np.full((32, 32), 0.7), np.full((32, 32), np.nan)])
+def test_maps_of_probabilities_are_no_labels(bench, wrong):
+    examples = load_examples(bench, "toy", "val")
+    with pytest.raises(ValueError, match="toy/0: The found labels are float64"):
+        evaluate(lambda image, truth: wrong, examples, TASK, measures=("accuracy",))
+
+
 def test_the_same_noise_meets_every_predictor(bench):
     seen = {}
     for name in ("one", "two"):

@@ -53,6 +53,13 @@ def test_a_table_shows_mean_spread_and_interval(tmp_path):
     assert "| mIoU pooled (%) | 100.00 ± 0.00 | 100.00 ± 0.00 (+0.00 [+0.00, +0.00]) |" in text
 
 
+def test_a_bar_in_a_name_does_not_break_the_table(tmp_path):
+    rows = [{"name": "a|b", "bundle": "net.priorseg"}]
+    told = protocol_from(TWO | {"rows": rows, "baseline": "a|b"})
+    own = replace(record("plain", 0, [0.5]), row="a|b", settings=settings_of(told.rows[0]))
+    assert "| clean | a/b |" in write_tables(told, results_of(tmp_path, own))
+
+
 def test_seeds_measured_on_different_images_are_refused(tmp_path):
     made = [record("plain", 0, [0.5, 0.7]), record("plain", 1, [0.5])]
     with pytest.raises(ValueError, match="different images"):

@@ -80,6 +80,13 @@ class Task:
                 raise ValueError(f"{name!r} is no object; there are {', '.join(objects)}.")
         if len(self.nested) not in (0, 2):
             raise ValueError(f"nested must name the inner and the outer object: {self.nested}.")
+        if self.nested:
+            inner, outer = (objects[name] for name in self.nested)
+            if not set(inner) < set(outer):
+                raise ValueError(
+                    f"nested {self.nested}: the labels {inner} of the inner object must be some of "
+                    f"those of the outer one, {outer}. A disc is made of rim and cup."
+                )
 
 
 @dataclass(frozen=True)
@@ -268,7 +275,17 @@ def measure(
     scores   name -> value; nan where the image has none
     counts   'confusion' (labels, labels) and, with instances, 'instances' (thresholds, 3), to be
              summed over images for the pooled measures
+
+    Raises
+    ------
+    ValueError  if the maps do not fit together, or hold anything but labels of the task.
     """
+    for name, labels in (("found", found.labels), ("wanted", wanted)):
+        if np.asarray(labels).dtype.kind not in "biu":
+            raise ValueError(
+                f"The {name} labels are {np.asarray(labels).dtype}; whole numbers are needed, not "
+                "probabilities."
+            )
     case = _Case(found, wanted, wanted_instances, task, spacing)
     scores: Scores = {}
     for name in names:

@@ -182,7 +182,8 @@ def _seeds(records: Sequence[Record], row: Row) -> str:
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:
     rule = "|" + "---|" * len(lines[0])
-    text = [f"| {' | '.join(line)} |" for line in lines]
+    plain = [[cell.replace("|", "/") for cell in line] for line in lines]  # a bar ends a cell
+    text = [f"| {' | '.join(line)} |" for line in plain]
     return "\n".join([text[0], rule, *text[1:]])
 
 
