@@ -19,7 +19,16 @@ CARDS = {
         "channels": "rgb",
         "roi": "disc",
     },
+    "nuclei": {
+        "labels": {0: "background", 1: "interior", 2: "border"},
+        "objects": {2: "nucleus"},
+        "channels": "grey",
+        "centres": "network",
+        "inner": {2: 1},
+        "object_px": 26.0,
+    },
 }
+ORDERS = {"colours": (2, 1), "nuclei": (1, 2)}
 
 
 @dataclass
@@ -40,10 +49,12 @@ class BrightIsInside:
         self.sha256 = self.name
         self.card = Card(self.name, title=self.name, **CARDS[self.name])
         self.labels = dict(self.card.labels)
-        ordered = self.name == "colours"
-        self.head = VariationalHead(
-            [smooth], sweeps=5, link=Ordered((2, 1)) if ordered else "softmax"
-        )
+        chosen = [smooth, priors.Star(2)] if self.name == "nuclei" else [smooth]
+        order = ORDERS.get(self.name)
+        self.head = VariationalHead(chosen, sweeps=5, link=Ordered(order) if order else "softmax")
+
+    def object_px(self, height: int, width: int) -> float:
+        return float(self.card.object_px)
 
     def logits(self, image: Any, *, progress: Any = None, cancelled: Any = None) -> Any:
         import torch
@@ -57,6 +68,8 @@ class BrightIsInside:
         inner, outer = 10 * (grey - 0.7), 10 * (grey - 0.4)
         if self.name == "colours":
             return torch.stack((outer, inner))[None]
+        if self.name == "nuclei":
+            return torch.stack((inner, outer))[None]
         return torch.stack((-outer, 0 * grey, inner))[None]
 
 
@@ -96,10 +109,21 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> dict[str, BrightIsInside]:
     def load(name: str) -> BrightIsInside:
         return loaded.setdefault(name, BrightIsInside(name))
 
-    cards = [(name, Card(name, title=name, **facts)) for name, facts in CARDS.items()]
+    names = ("blobs", "colours")  # a sole one for grey images is chosen by itself
+    cards = [(name, Card(name, title=name, **CARDS[name])) for name in names]
     monkeypatch.setattr(module, "models", lambda: cards)
     monkeypatch.setattr(priorseg.bundle, "load_bundle", load)
     return loaded
+
+
+@pytest.fixture
+def nuclei(networks: dict[str, BrightIsInside], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ship nothing but the network that proposes centres."""
+    import priorseg.plugin.panel as module
+    from priorseg.card import Card
+
+    card = Card("nuclei", title="nuclei", **CARDS["nuclei"])
+    monkeypatch.setattr(module, "models", lambda: [("nuclei", card)])
 
 
 class Desk:

@@ -180,7 +180,7 @@ class Controller:
             self.panel.image.notice.say(strings.GREY)
         if self.region.apply():
             self.canvas.zoom_to(self.session.region)
-        self.pointing.draw_guides()
+        self.pointing.begin()
         if self.session.ready and self.plain is not None:
             self._request()
         else:

@@ -247,9 +247,17 @@ class ResultLayers:
             layer.opacity = 0.35 if kind == "labels" else 1.0
             layer.editable = False  # undo would write old pixels into a newer frame
         self.viewer.add_layer(layer)
+        self._lift_centres()
         if active is not None and active in self.viewer.layers:
             self.viewer.layers.selection.active = active
         return layer
+
+    def _lift_centres(self) -> None:
+        """Keep the centres above the results, where they are seen and can be taken hold of."""
+        layers = self.viewer.layers
+        for layer in list(layers):
+            if layer.metadata.get(OURS) == "centres" and layers[-1] is not layer:
+                layers.move(layers.index(layer), len(layers))
 
 
 def _change(layer: Layer, data: np.ndarray) -> bool:

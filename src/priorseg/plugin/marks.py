@@ -64,9 +64,11 @@ class CentreLayer:
             self._make()
         layer = self.layer
         self._quiet = True
+        layer.selected_data = set()  # else they would change their size now
+        layer.current_size = self.size
         layer.data = np.asarray(points, float).reshape(-1, 2)
+        layer.size = self.size
         layer.features = {"label": np.asarray(labels, int)}
-        layer.selected_data = set()
         if points:
             layer.face_color = [colour(label) for label in labels]
         self._quiet = False
@@ -88,6 +90,12 @@ class CentreLayer:
     def disarm(self) -> None:
         """Let clicks select and drag centres again."""
         if self.layer is not None and self.layer.mode == "add":
+            self.layer.mode = "select"
+
+    def offer(self) -> None:
+        """Let clicks select and drag the centres that are there."""
+        if self.layer is not None and self.layer.mode != "add":
+            self.viewer.layers.selection.active = self.layer
             self.layer.mode = "select"
 
     @property

@@ -7,6 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from . import strings
+from .card_view import CardView
 from .widgets import Notice, Wrapped, button, column, combo, heading, row
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class ModelSection(QWidget):
         self.box.setCurrentIndex(-1)
         self.box.activated.connect(lambda _: self.chosen.emit(self.name))
         self.info = Wrapped(strings.PICK_MODEL if models else strings.NO_MODELS)
+        self.about = CardView()
         self.run_button = button(strings.RUN, strings.TIP_RUN)
         self.run_button.clicked.connect(self.run)
         self.notice = Notice()
@@ -38,6 +40,7 @@ class ModelSection(QWidget):
         layout.addWidget(heading(strings.MODEL_TITLE))
         layout.addLayout(row(self.box, self.run_button, stretch=0))
         layout.addWidget(self.info)
+        layout.addWidget(self.about)
         layout.addWidget(self.notice)
 
     @property
@@ -54,9 +57,11 @@ class ModelSection(QWidget):
         """Show a model as chosen, without announcing it."""
         self.box.setCurrentIndex(self.box.findData(name))
         card = self.card
+        self.about.show_card(card)
         if card is None:
             return
-        classes = ", ".join(title for label, title in card.labels.items() if label)
+        names = (card.objects.get(label, name) for label, name in card.labels.items() if label)
+        classes = ", ".join(names)
         parts = [
             strings.CLASSES.format(classes=classes),
             str(card.channels).upper() if card.channels in ("rgb",) else str(card.channels),

@@ -7,6 +7,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from . import edits, strings
+from .proposing import Proposing
 
 if TYPE_CHECKING:
     from .controller import Controller
@@ -35,6 +36,7 @@ class Pointing:
         centres.changed.connect(self.on_centres)
         centres.placed.connect(self.on_placed)
         centres.lost.connect(self.on_lost)
+        self.proposing = Proposing(desk)  # hears of Clear when the centres are gone
 
     def place(self, label: int = 0) -> None:
         """Let the next click place a centre of a class; once more: no longer."""
@@ -46,12 +48,13 @@ class Pointing:
             self.disarm()
             return
         self.canvas.picker.disarm()
-        sides = [part.stop - part.start for part in self.desk.session.region]
-        centres.size = max(3.0, min(sides) / REGION_PER_CENTRE)
+        if not centres.centres():
+            sides = [part.stop - part.start for part in self.desk.session.region]
+            centres.size = max(3.0, min(sides) / REGION_PER_CENTRE)
         centres.arm(label)
         priors.set_armed(label)
         self.desk.refresh_escape()
-        name = self.desk.classes.names[label]
+        name = self.desk.classes.objects[label]
         priors.notice.say(strings.CLICK_INSIDE.format(name=name))
 
     def disarm(self) -> None:
@@ -113,6 +116,11 @@ class Pointing:
         plain, results = self.desk.plain, self.canvas.results
         if results is not None and plain is not None:
             results.hold(plain.labels if down else None)
+
+    def begin(self) -> None:
+        """Draw the guides of a region that is to be solved; drop what was proposed elsewhere."""
+        self.proposing.begin()
+        self.draw_guides()
 
     def draw_guides(self, *_: object) -> None:
         """Draw the region of interest, and the radii if they are wanted."""

@@ -87,6 +87,7 @@ class PriorsSection(QWidget):
         self._network, self._frame, self._armed = {}, None, 0
         self._make_forms()
         self.table.set_classes(classes.objects)
+        self.table.select(next(iter(edits.star_labels(trained)), 0))
         order = classes.nesting
         self.nested.setVisible(bool(order) and not classes.ordered)
         if order:
@@ -209,7 +210,7 @@ class PriorsSection(QWidget):
             for kind, labels in on.items():
                 mark, message = marks.get((kind, label), ("", ""))
                 if kind == "star" and label in labels and label not in settings.centres:
-                    mark, message = "?", strings.STAR_HINT.format(name=self.classes.names[label])
+                    mark, message = "?", strings.STAR_HINT.format(name=self.classes.objects[label])
                 self.table.show_state(kind, label, label in labels, mark, message)
 
     def _show_details(self) -> None:

@@ -36,6 +36,7 @@ class Problem:
     spacing : (Y, X)             edge of a pixel
     image : call                 gives the region's pixels (1, C, y, x); None if only logits are
                                  known
+    objects : mapping            label -> name with all that lies inside it, if it has one
     """
 
     logits: Tensor
@@ -45,6 +46,7 @@ class Problem:
     shape: tuple[int, int]
     spacing: tuple[float, float]
     image: Callable[[], Tensor | None]
+    objects: Mapping[int, str] = field(default_factory=dict)
     _coarse: dict[int, "Problem"] = field(default_factory=dict, repr=False, compare=False)
 
     def coarse(self, stride: int) -> "Problem":
@@ -66,6 +68,10 @@ class Problem:
     def size(self) -> tuple[int, int]:
         """Give the pixels of the region, (y, x)."""
         return int(self.logits.shape[2]), int(self.logits.shape[3])
+
+    def named(self, label: int) -> str:
+        """Name the object of a label for a person."""
+        return self.objects.get(label) or self.names.get(label) or str(label)
 
     @property
     def kinds(self) -> int:
@@ -108,7 +114,7 @@ def _waits_for(choice: PriorChoice, settings: Settings, problem: Problem) -> str
     """Say what a prior still needs from the user; empty if nothing."""
     label = choice.settings.get("label")
     if choice.name == "star" and isinstance(label, int) and label not in settings.centres:
-        return f"Star shape of {problem.names.get(label, label)} is off: it has no centre yet."
+        return f"Star shape of {problem.named(label)} is off: it has no centre yet."
     if choice.name == "volume" and not settings.volumes:
         return "Volume is off: no label has a wanted volume yet."
     return ""
@@ -145,7 +151,7 @@ def _local_centres(label: int, points: Sequence[Point], problem: Problem) -> Ten
         )
         if not inside:
             raise ValueError(
-                f"Centre {number} of {problem.names.get(label, label)} (y {y:g}, x {x:g}) lies "
+                f"Centre {number} of {problem.named(label)} (y {y:g}, x {x:g}) lies "
                 f"outside the region: rows {rows.start} to {rows.stop - 1}, columns "
                 f"{columns.start} to {columns.stop - 1}. Move the centre or the region."
             )

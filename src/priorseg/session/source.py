@@ -63,6 +63,7 @@ def problem_of(source: Source, region: Region, logits: "Tensor") -> "Problem":
         logits=logits,
         link=source.link or as_link(source.segmenter.head.link),
         names=names_of(source),
+        objects=objects_of(source),
         region=region,
         shape=source.info.shape,
         spacing=source.info.spacing,
@@ -75,6 +76,12 @@ def names_of(source: Source) -> dict[int, str]:
     if source.labels is not None:
         return dict(source.labels)
     return dict(source.segmenter.labels) if source.segmenter is not None else {}
+
+
+def objects_of(source: Source) -> dict[int, str]:
+    """Give the names of labels with all that lies inside them, where they have one of their own."""
+    card = getattr(source.segmenter, "card", None) if source.labels is None else None
+    return dict(card.objects) if card is not None else {}
 
 
 def default_names(kinds: int) -> dict[int, str]:
