@@ -3,7 +3,9 @@ import pytest
 from scipy import stats
 
 from priorseg.evaluation.statistics import (
+    _draws,
     paired_bootstrap,
+    percentiles,
     pooled_accuracy,
     pooled_f1,
     pooled_mean_iou,
@@ -13,6 +15,12 @@ from priorseg.evaluation.statistics import (
 from priorseg.metrics import mean_iou
 
 random = np.random.default_rng(0)
+
+
+def wider(images, level):
+    return 1 - 2 * stats.norm.sf(
+        np.sqrt(images / (images - 1)) * stats.t.ppf(0.5 + level / 2, images - 1)
+    )
 
 
 def test_a_row_is_averaged_over_images_then_seeds_with_its_spread():
@@ -46,9 +54,31 @@ def test_the_interval_is_that_of_scipy():
         paired=True,
         method="percentile",
         n_resamples=20_000,
+        confidence_level=wider(60, 0.95),
         rng=np.random.default_rng(1),
     ).confidence_interval
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
+
+
+def test_of_small_sets_without_effect_one_in_twenty_excludes_zero():
+    row = np.random.default_rng(5).normal(size=(1500, 8))
+    weights = _draws(8, 1000, 0) / 8
+    low, high = np.percentile(row @ weights.T, percentiles(8, 0.95), axis=1)
+    assert ((low > 0) | (high < 0)).mean() == pytest.approx(0.05, abs=0.02)
+
+
+def test_an_interval_of_a_mean_is_that_of_student():
+    row = random.normal(0.1, 1, (1, 25))
+    found = paired_bootstrap(row, 0 * row, draws=20_000)
+    ends = stats.t.interval(0.95, 24, row.mean(), row.std(ddof=1) / 5)
+    assert (found.low, found.high) == pytest.approx(ends, abs=0.06)
+
+
+def test_one_image_says_nothing_about_others():
+    row = np.array([[0.9, np.nan, 0.3]])
+    found = paired_bootstrap(row, np.array([[0.5, 0.5, np.nan]]))
+    assert np.isnan([found.low, found.high]).all()
+    assert not found.excludes_zero
 
 
 def test_averaging_seeds_that_agree_changes_no_interval():
@@ -93,7 +123,8 @@ def test_bootstrapped_pooled_scores_are_those_of_a_plain_loop():
         mean_iou(np.einsum("i,ijk->jk", w, row[0])) - mean_iou(np.einsum("i,ijk->jk", w, base[0]))
         for w in weights
     ]
-    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(each, [2.5, 97.5])))
+    ends = np.percentile(each, [50 - 50 * wider(9, 0.95), 50 + 50 * wider(9, 0.95)])
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
 
 
 def test_rows_of_different_images_cannot_be_paired():
