@@ -2,7 +2,9 @@
 
 import errno
 import io
+import math
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ from typing import Any
 import torch
 
 State = dict[str, Any]
-KEYS = {"epoch", "weights", "best", "best_score", "history", "optimiser", "mean", "settings"}
 
 
 def write_whole(target: Path, data: bytes) -> None:
@@ -69,4 +70,53 @@ def load_checkpoint(path: Path) -> State:
             f"{path} is no checkpoint of this program: it should hold {sorted(KEYS)}. "
             "Delete it to start afresh."
         )
+    wrong = [name for name, holds in _PARTS.items() if not holds(state[name])]
+    if wrong or state["epoch"] != len(state["history"]):
+        raise ValueError(
+            f"{path} does not fit the network or any other: {wrong or 'history'} cannot come from "
+            "a training. Delete it to start afresh."
+        )
+    if any(bool(value.isnan().any()) for value in state["weights"].values()):
+        raise ValueError(
+            f"{path} holds weights that are nan: its training failed. Delete it, and lower "
+            "schedule.rate or schedule.prior_rate."
+        )
     return state
+
+
+def _is_row(row: Any) -> bool:
+    numbers = isinstance(row, dict) and all(type(v) in (int, float) for v in row.values())
+    return numbers and {"epoch", "loss", "score", "seconds"} <= set(row)
+
+
+def _are_weights(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(key, str) and isinstance(part, torch.Tensor) for key, part in value.items()
+    )
+
+
+def _is_mean(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"steps", "state"}:
+        return False
+    return type(value["steps"]) is int and value["steps"] >= 0 and _are_weights(value["state"])
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
+_PARTS: dict[str, Callable[[Any], bool]] = {
+    "epoch": lambda value: type(value) is int and value >= 0,
+    "weights": _are_weights,
+    "best": lambda value: value is None or _are_weights(value),
+    "best_score": lambda value: type(value) is float and not math.isnan(value),
+    "history": lambda value: isinstance(value, list) and all(map(_is_row, value)),
+    "optimiser": lambda value: isinstance(value, dict) and set(value) == {"state", "param_groups"},
+    "mean": lambda value: value is None or _is_mean(value),
+    "settings": lambda value: isinstance(value, dict) and _is_plain(value),
+}
+KEYS = set(_PARTS)
