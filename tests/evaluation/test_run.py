@@ -105,6 +105,13 @@ def test_a_network_that_proposes_centres_is_measured_as_it_is_used(bench):
     assert np.array_equal(found.centres[1, 2], centres[0])
 
 
+def test_an_image_of_two_bytes_is_named(tmp_path):
+    root = make_images(tmp_path)
+    (root / "toy" / "images" / "1.png").write_bytes(b"xx")
+    with pytest.raises(ValueError, match=r"1\.png cannot be read"):
+        load_examples(root, "toy", "val")
+
+
 def test_sets_without_maps_of_instances_are_refused_where_they_are_needed(tmp_path):
     root = make_images(tmp_path)
     path = root / "toy" / "manifest.json"
@@ -126,8 +133,19 @@ def test_post_and_baseline_change_the_logits_of_the_network_alone(bench):
     assert list(star(example.unit, example.labels).centres) == [(1,)]
     hull = Predictor(segmenter, "baseline:largest-fill", task=TASK)(example.unit)
     assert hull.labels.shape == example.labels.shape
-    with pytest.raises(ValueError, match="'none' is unknown"):
-        Predictor(segmenter, "baseline:none", task=TASK)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("none", "'none' is unknown"),
+        ("median(widht=3)", r"no setting \['widht'\]; it has width, rounds, objects"),
+        ("plain(probs=1)", r"no setting \['probs'\]; it has none"),
+    ],
+)
+def test_unknown_baselines_and_settings_are_named(bench, text, told):
+    with pytest.raises(ValueError, match=told):
+        Predictor(load_bundle(bench / "net.priorseg"), f"baseline:{text}", task=TASK)
 
 
 def test_rows_of_a_network_share_its_logits(bench, tmp_path, monkeypatch):

@@ -282,17 +282,13 @@ def find_baseline(call: Call, task: Task) -> Callable[..., Any]:
     found = table.get(call.name) or table.get(call.name.replace("_", "-"))
     if found is None:
         raise ValueError(f"baseline {call.name!r} is unknown. Known: {', '.join(table)}.")
-    takes = inspect.signature(found).parameters
+    takes = dict(list(inspect.signature(found).parameters.items())[2:])  # after probs and image
     given: dict[str, Any] = {"objects": list(task.objects.values()), "single": not task.many}
     settings = {key: value for key, value in given.items() if key in takes} | dict(call.settings)
     free = any(one.kind is one.VAR_KEYWORD for one in takes.values())
     unknown = sorted(set(settings) - set(takes)) if not free else []
     if unknown:
         raise ValueError(
-            f"baseline {call.name!r} has no setting {unknown}; it has {_names(list(takes))}."
+            f"baseline {call.name!r} has no setting {unknown}; it has {', '.join(takes) or 'none'}."
         )
     return partial(found, **settings)
-
-
-def _names(takes: Sequence[str]) -> str:
-    return ", ".join(takes[2:]) or "none"

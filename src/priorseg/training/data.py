@@ -1,6 +1,7 @@
 """Images with their label maps; read from folders as their manifests describe them."""
 
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -165,7 +166,7 @@ def _pixels(path: Path) -> NDArray[Any]:
         return np.asarray(imread(path))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow says some damage as SyntaxError
+    except (OSError, ValueError, SyntaxError, struct.error) as error:  # Pillow's and tifffile's
         raise ValueError(f"{path} cannot be read: {error!s:.120}. Get the file again.") from None
 
 
