@@ -48,8 +48,8 @@ def test_a_table_shows_mean_spread_and_interval(tmp_path):
     assert "3 images of toy, split val; seeds 0, 1." in text
     assert "| clean | plain | trained (against plain) |" in text
     assert "| seeds | 2 | 2 |" in text
-    gain = "72.00 ± 2.83 (**+12.00 [+12.00, +12.00]**)"
-    assert f"| accuracy (%) | 60.00 ± 0.00 | {gain} |" in text
+    gain = "72.00 ± 2.83, n = 2 (**+12.00 [+12.00, +12.00]**)"
+    assert f"| accuracy (%) | 60.00 ± 0.00, n = 2 | {gain} |" in text
     assert "| mIoU pooled (%) | 100.00 ± 0.00 | 100.00 ± 0.00 (+0.00 [+0.00, +0.00]) |" in text
 
 

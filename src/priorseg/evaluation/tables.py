@@ -173,7 +173,7 @@ def _cell(
     if not own:
         return "–"
     other = _of(records, row.baseline, condition) if row.baseline else []
-    return _write(cell_of(protocol, own, other, name), name)
+    return _write(cell_of(protocol, own, other, name), name, len(own[0].images))
 
 
 def _seeds(records: Sequence[Record], row: Row) -> str:
@@ -192,7 +192,8 @@ def _foreword(protocol: Protocol) -> str:
         "Mean over images and seeds ± standard deviation over seeds; in brackets the difference "
         f"to the baseline and its {100 * protocol.level:g} % interval (paired bootstrap over "
         f"images, {protocol.draws} draws, the same images for all seeds). Shares are in per cent, "
-        "distances in pixels. Bold: the interval excludes 0."
+        "distances in pixels. n: where only so many images have a value. Bold: the interval "
+        "excludes 0."
     )
 
 
@@ -215,7 +216,7 @@ def _named(row: Row) -> str:
     return f"{row.name} (against {row.baseline})" if row.baseline else row.name
 
 
-def _write(cell: Cell, name: str) -> str:
+def _write(cell: Cell, name: str, images: int) -> str:
     plain = name.split()[0] in _PLAIN
     scale, digits = (1, 3) if plain else (100, 2)
     summary = cell.summary
@@ -224,6 +225,8 @@ def _write(cell: Cell, name: str) -> str:
     text = f"{scale * summary.mean:.{digits}f}"
     if not math.isnan(summary.deviation):
         text += f" ± {scale * summary.deviation:.{digits}f}"
+    if summary.images < images:
+        text += f", n = {summary.images}"
     interval = cell.interval
     if interval is None or math.isnan(interval.low):
         return text
