@@ -56,6 +56,16 @@ def test_every_row_of_the_tables_can_be_read(path, tables, tmp_path):
         assert (found.seed, found.make_card().name) == (7, name)
 
 
+@pytest.mark.parametrize("name", ["isic", "camvid"])
+def test_shipped_lengths_fit_the_size_at_which_a_table_measures(name):
+    folder = ROOT / "configs" / "tables"
+    train = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))["train"]
+    protocol = tomllib.loads((folder / f"{name}.protocol.toml").read_text(encoding="utf-8"))
+    scale = train.get("ship", {}).get("scale", 1.0)
+    for told in protocol["data"]:
+        assert scale * train["preprocessing"]["size"] == pytest.approx(told["longest"])
+
+
 def test_a_row_starts_from_the_network_of_its_trunk_and_seed(tables, tmp_path):
     found = tables.configurations(TOY, tmp_path, 2)
     assert found["std"]["network"]["weights"] == str(tmp_path / "plain-2" / "model.priorseg")
