@@ -153,13 +153,10 @@ class Predictor:
             labels = np.asarray(self._baseline(probs, np.asarray(image, np.float32)))
         else:
             labels = decoded.labels[0].cpu().numpy()
+        found = Found(labels, centres=self._centres(scene, logits))
+        found = replace(found, instances=self._instances(found))
         spent = perf_counter() - start
-        found = Found(
-            labels,
-            centres=self._centres(scene, logits),
-            seconds={"network": network_seconds, "solve": spent},
-        )
-        return replace(found, instances=self._instances(found))
+        return replace(found, seconds={"network": network_seconds, "solve": spent})
 
     def _scene(
         self, logits: Tensor, image: NDArray[np.float32], known: Sequence[NDArray[Any] | None]
