@@ -525,6 +525,31 @@ def test_a_session_shows_what_its_segmenter_segments(edge):
     np.testing.assert_array_equal(session.plain().labels, plain)
 
 
+def test_proposed_centres_give_the_labels_of_a_batch():
+    from priorseg import Segmenter
+    from priorseg.backbones import UNet
+    from priorseg.card import Card
+    from priorseg.links import Ordered
+
+    torch.manual_seed(1)
+    names = {0: "background", 1: "interior", 2: "touching border"}
+    card = Card("n", labels=names, objects={2: "nucleus"}, centres="network", inner={2: 1})
+    head = VariationalHead(
+        [ThresholdDynamics(1.0, 1.0), Star(2)], sweeps=5, link=Ordered((1, 2)), temperature=0.1
+    )
+    model = Segmenter(UNet(3, 2, width=4, depth=2), head, card)
+    session = Session(model)
+    image = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
+    session.set_image(image)
+    session.compute_logits()
+    start = session.default_settings()
+    assert any("nucleus is off" in text for text in last(session, start).messages)
+    found = session.propose_centres(start)
+    batch = model.segment(image)
+    assert len(found.centres[2]) > 1
+    np.testing.assert_array_equal(last(session, found).labels, batch.labels[0].numpy())
+
+
 def test_a_real_network_can_be_cancelled_and_refuses_wrong_channels():
     session = Session(segmenter())
     session.set_image(np.zeros((40, 40, 3), np.uint8))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ CARDS = {
     "nuclei": {
         "labels": {0: "background", 1: "interior", 2: "border"},
         "objects": {2: "nucleus"},
-        "channels": "grey",
+        "channels": "rgb",
         "centres": "network",
         "inner": {2: 1},
         "object_px": 26.0,
@@ -51,6 +52,7 @@ class BrightIsInside:
         self.labels = dict(self.card.labels)
         chosen = [smooth, priors.Star(2)] if self.name == "nuclei" else [smooth]
         order = ORDERS.get(self.name)
+        self.preprocessing = SimpleNamespace(grey_to_rgb=True) if self.name == "nuclei" else None
         self.head = VariationalHead(chosen, sweeps=5, link=Ordered(order) if order else "softmax")
 
     def object_px(self, height: int, width: int) -> float:

@@ -61,6 +61,21 @@ def test_oracle_rows_are_no_headline() -> None:
     assert in_short({"set": {"clean": rows}}) == ["set: clean F1 80.0 (network alone 70.0)"]
 
 
+def test_models_tells_training_images_and_scores_with_and_without_priors(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import priorseg.cli.models as module
+    from priorseg.cli import main
+
+    rows = {"plain": {"mIoU": 0.801}, "with priors": {"mIoU": 0.912}}
+    card = Card("m", title="Cells", data="418 smears", scores={"wbc": {"clean": rows}})
+    monkeypatch.setattr(module, "models", lambda: [("m", card), ("bare", Card("bare"))])
+    assert main(["models"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "m Cells labels: 0 background, 1 object trained on: 418 smears" in told
+    assert "wbc: clean mIoU 91.2 (network alone 80.1)" in told
+
+
 def test_everything_on_the_card_is_shown(qtbot) -> None:
     card = Card(
         "m", description="Finds cells.", data="418 images", licence="CC0", split="by patient",

@@ -175,6 +175,12 @@ def test_a_hundred_and_fifty_centres_stay_usable(nuclei, desk) -> None:
     assert frame.certificates["star"].satisfied
 
 
+def test_a_network_that_knows_grey_is_not_told_to_invert_or_to_beware(nuclei, desk) -> None:
+    opened(desk)
+    assert desk.panel.image.notice.text == ""
+    assert not desk.panel.image.invert.isVisible()
+
+
 def test_models_whose_centres_are_clicked_propose_none(desk) -> None:
     desk.open()
     desk.run()

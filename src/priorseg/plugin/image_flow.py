@@ -25,13 +25,34 @@ class ImageFlow:
     def __init__(self, desk: "Controller") -> None:
         self.desk, self.panel, self.canvas = desk, desk.panel, desk.canvas
         self.fresh = False  # whether the session has the pixels of the layer
-        self.repeated = False  # whether its grey stands for three colours
+        self._stands_in = False  # whether its grey stands for three colours
         self.panel.image.chosen.connect(self.choose)
         self.panel.image.inverted.connect(self.on_inverted)
         self.canvas.listed.connect(self.on_listed)
         self.canvas.lost.connect(self.on_lost)
         self.canvas.swapped.connect(self.on_swapped)
         self.canvas.plane.connect(self.on_plane)
+        desk.worker.loaded.connect(self.on_loaded)
+
+    @property
+    def knows_grey(self) -> bool:
+        """Say whether the network in use was trained on grey images as well as on coloured ones."""
+        preprocessing = getattr(self.desk.session.segmenter, "preprocessing", None)
+        return bool(getattr(preprocessing, "grey_to_rgb", False))
+
+    @property
+    def repeated(self) -> bool:
+        """Say whether grey stands for colours in a network that knows colours only."""
+        return self._stands_in and not self.knows_grey
+
+    def on_loaded(self, _segmenter: Any) -> None:
+        """Offer to invert grey to a network that knows dark objects on a bright ground only."""
+        box = self.panel.image.invert
+        if self.canvas.image is not None and not self.canvas.image.rgb:
+            box.setVisible(not self.knows_grey)
+            if self.knows_grey and box.isChecked():
+                self._forget_inversion()
+                self.fresh = False
 
     def on_listed(self, new: "Image | None" = None) -> None:
         """Offer the layers there are; take the first image that comes."""
@@ -82,9 +103,14 @@ class ImageFlow:
             return False
         self.fresh = True
         grey = not self.canvas.image.rgb
-        self.repeated = info.channels == 3 and grey
-        section.show_info(info, self.desk.session.plane, grey=grey)
+        self._stands_in = info.channels == 3 and grey
+        self._show_info()
         return True
+
+    def _show_info(self) -> None:
+        session, grey = self.desk.session, not self.canvas.image.rgb
+        self.panel.image.show_info(session.info, session.plane, grey=grey)
+        self.panel.image.invert.setVisible(grey and not self.knows_grey)
 
     def arguments(self) -> dict[str, Any]:
         """Give what `Session.set_image` takes; grey is repeated for a model of colours."""
@@ -148,7 +174,7 @@ class ImageFlow:
             self.panel.image.notice.say(str(error), BAD)
             return
         self.panel.image.notice.clear()
-        self.panel.image.show_info(self.desk.session.info, plane, grey=not self.canvas.image.rgb)
+        self._show_info()
         self.desk.forget_result(keep_marks=True)
         if had_result and self.panel.live.live_box.isChecked():
             self.desk.run()
