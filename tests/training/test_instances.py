@@ -77,7 +77,8 @@ def test_touching_discs_reach_the_star_prior_with_a_centre_for_each_instance(
     told, prepare = [], Star.prepare
 
     def spy(self, scene, like, **rest):
-        told.append((torch.is_grad_enabled(), (~scene.centres[1].isnan()).all(-1).sum(1)))
+        if scene.centres[1].ndim == 3:  # not the trial of the head before the training
+            told.append((torch.is_grad_enabled(), (~scene.centres[1].isnan()).all(-1).sum(1)))
         return prepare(self, scene, like, **rest)
 
     monkeypatch.setattr(Star, "prepare", spy)
