@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from ..card import Card
 
 LONG, CUT = 18, 12  # letters of a word that may not fit into a line; of the pieces it is cut into
-MOST_LINES = 120  # of scores; more nobody reads in a panel
-MOST_ROWS = 6  # of a table
-BESIDE = 2  # columns of scores that fit into 340 px
+MOST_SETS, MOST_CONDITIONS = 8, 8  # more nobody reads in a panel
 _BREAK = "\u200b"  # a place to break a line, without width
 
 
@@ -37,6 +35,7 @@ class CardView(QWidget):
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        self.text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._frame = QFrame()
         self._frame.setObjectName("card")
         self._frame.setStyleSheet("QFrame#card { border-left: 2px solid #888888; }")
@@ -90,41 +89,36 @@ def card_html(card: "Card") -> str:
 
 
 def _scores(tables: Sequence[ScoreTable]) -> list[str]:
+    """Write the main scores, a table per set; the rest can be had elsewhere."""
     if not tables:
         return []
-    parts, left, before = [f"<p><b>{strings.CARD_SCORES}</b></p>"], MOST_LINES, None
+    sets: dict[str, list[ScoreTable]] = {}
     for table in tables:
-        if left <= 0:
-            parts.append(f"<p>{strings.CARD_MORE}</p>")
-            break
-        if table.set and table.set != before:
-            parts.append(f"<p><i>{_plain(table.set)}</i></p>")
-        before = table.set
-        parts.append(_table(table, left))
-        left -= len(table.measures)
-    return parts
+        sets.setdefault(table.set, []).append(table)
+    parts = [_table(name, own) for name, own in list(sets.items())[:MOST_SETS]]
+    return [f"<p><b>{strings.CARD_SCORES}</b></p>", *parts, f"<p>{strings.CARD_MORE}</p>"]
 
 
-def _table(table: ScoreTable, most: int) -> str:
-    """Write measures below one another, and beside each what a few rows of the table reached."""
-    first = [row for row in (table.alone, table.whole) if row is not None]
-    rows = [*dict.fromkeys((*first, *table.rows))]
-    parts = []
-    for start in range(0, min(len(rows), MOST_ROWS), BESIDE):
-        shown = rows[start : start + BESIDE]
-        names = [_plain(strings.CARD_ROWS.get(row, row)) for row in shown]
-        head = "".join(f"<td width='34%' align='right'><b>{name}</b></td>" for name in names)
-        lines = [f"<tr><td>{_plain(table.condition)}</td>{head}</tr>"]
-        for measure, values in list(table.measures.items())[:most]:
-            cells = "".join(
-                f"<td align='right'>{_plain(written(measure, values.get(row)))}</td>"
-                for row in shown
-            )
+def _table(name: str, tables: Sequence[ScoreTable]) -> str:
+    """Write measures below one another, and beside each what is reached without and with priors.
+
+    Shapes stand under the first condition only.
+    """
+    told = [row for one in tables for row in (one.alone, one.whole) if row is not None]
+    rows = list(dict.fromkeys(told or tables[0].rows))[:2]
+    head = "".join(
+        f"<td width='34%' align='right'><b>{_plain(strings.CARD_ROWS.get(row, row))}</b></td>"
+        for row in rows
+    )
+    lines = [f"<tr><td><i>{_plain(name)}</i></td>{head}</tr>"]
+    for table in tables[:MOST_CONDITIONS]:
+        if table.condition:
+            lines.append(f"<tr><td colspan='{len(rows) + 1}'>{_plain(table.condition)}:</td></tr>")
+        for measure in [*table.headlines(), *(table.shapes if table is tables[0] else ())]:
+            values = (written(measure, table.measures[measure].get(row)) for row in rows)
+            cells = "".join(f"<td align='right'>{_plain(value)}</td>" for value in values)
             lines.append(f"<tr><td>{_plain(measure)}</td>{cells}</tr>")
-        parts.append(
-            f"<table width='100%' cellspacing='0' cellpadding='2'>{''.join(lines)}</table>"
-        )
-    return "".join(parts) + (f"<p>{strings.CARD_MORE}</p>" if len(rows) > MOST_ROWS else "")
+    return f"<table width='100%' cellspacing='0' cellpadding='2' style='margin-top: 6px'>{''.join(lines)}</table>"
 
 
 def _plain(text: str) -> str:

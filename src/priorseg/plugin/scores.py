@@ -9,6 +9,7 @@ PLAIN = {"HD95": " px", "ASSD": " px", "vCDR": "", "RE": " %"}  # all other meas
 ALONE = ("plain",)  # rows of the network alone
 WHOLE = ("with priors", "priors")  # rows of the model as it is shipped
 HEADLINES = ("mIoU", "F1", "Dice", "IoU", "AP")  # in this order, as far as they were measured
+SHAPES = ("convex", "star", "nested", "volume")
 DEEPEST = 8  # levels of a card that are read
 Row = dict[str, "float | str"]
 
@@ -41,12 +42,26 @@ class ScoreTable:
         return self.rows[0] if found is None and len(self.rows) == 1 else found
 
     def headlines(self, most: int = 2) -> list[str]:
-        """List the measures that say most, at most so many of the first kind that is there."""
+        """List the measures that say most, at most so many of the first kind that is there.
+
+        Of a measure that is there as a mean over images and pooled, the pooled one.
+        """
         for kind in HEADLINES:
-            found = [name for name in self.measures if kind in name.replace("@", " ").split()]
+            found = {}
+            for name in self.measures:
+                words = name.split()
+                if kind in words:
+                    bare = tuple(word for word in words if word not in ("image", "pooled"))
+                    if bare not in found or "pooled" in words:
+                        found[bare] = name
             if found:
-                return found[:most]
+                return list(found.values())[:most]
         return list(self.measures)[:most]
+
+    @property
+    def shapes(self) -> list[str]:
+        """List the measures that say how often a promised shape is there."""
+        return [name for name in self.measures if (name.split() or [""])[0] in SHAPES]
 
 
 def score_tables(scores: Mapping[str, Any]) -> list[ScoreTable]:

@@ -121,10 +121,10 @@ ABOUT, ABOUT_NAME = "About this model", "About the model {name}"
 TIP_ABOUT = "What it was trained on, how well it does with and without priors, where it fails."
 CARD_DATA, CARD_LICENCE, CARD_SPLIT = "Trained on", "Licence", "Split"
 CARD_SEEDS, CARD_FAILURES = "Seeds", "Known failures"
-CARD_SCORES = "Scores (%, means over images)"
+CARD_SCORES = "Scores in %"
 CARD_ROWS = {"": "score", "plain": "network alone", "priors": "with priors"}
 CARD_EMPTY = "Nothing is said about this model."
-CARD_MORE = "… more: priorseg models --json"
+CARD_MORE = "All measures and rows: priorseg models --json"
 PROPOSED = (
     "The network proposed {count} centres. Drag one to move it, Delete removes it, Clear removes "
     "all; hold Space to pan."
