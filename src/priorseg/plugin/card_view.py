@@ -118,7 +118,8 @@ def _table(name: str, tables: Sequence[ScoreTable]) -> str:
             values = (written(measure, table.measures[measure].get(row)) for row in rows)
             cells = "".join(f"<td align='right'>{_plain(value)}</td>" for value in values)
             lines.append(f"<tr><td>{_plain(measure)}</td>{cells}</tr>")
-    return f"<table width='100%' cellspacing='0' cellpadding='2' style='margin-top: 6px'>{''.join(lines)}</table>"
+    style = "width='100%' cellspacing='0' cellpadding='2' style='margin-top: 6px'"
+    return f"<table {style}>{''.join(lines)}</table>"
 
 
 def _plain(text: str) -> str:
