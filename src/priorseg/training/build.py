@@ -93,9 +93,10 @@ def _relabelled(sample: Sample, config: TrainConfig) -> Sample:
             table[int(value)] = label
     if data.ignore is not None:
         table[data.ignore] = IGNORE
-    labels = table[sample.labels]
+    labels = table[sample.labels.clamp(0, 255)]
+    labels[(sample.labels < 0) | (sample.labels > 255)] = -1
     if bool((labels == -1).any()):
-        values = sorted(set(sample.labels[labels == -1].tolist()))
+        values = sorted(set(sample.labels[labels == -1].tolist()))[:8]
         raise ValueError(
             f"The mask of {sample.name} holds {values}; data.labels names 0 to {count - 1}. "
             "Name them, or use data.ignore or data.relabel."

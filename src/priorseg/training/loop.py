@@ -134,6 +134,7 @@ class Trainer:
         if self.mean is not None:
             self.model.load_state_dict(self.mean.state)
             self.devices.average_buffers(self.model)
+            self.mean.adopt_buffers(self.model)
         score = pooled_mean_iou(self.model, self.held_out, self.devices, through_head=through_head)
         self._keep(score)
         if kept is not None:
@@ -173,7 +174,7 @@ class Trainer:
         if self.schedule.through_head(self.epoch):
             logits = model.regularised(plain, batch)
         else:
-            logits = plain / model.head.temperature.to(plain.dtype)
+            logits = plain / model.head.temperature.detach().to(plain.dtype)
         loss = segmentation_loss(logits, labels, model.head.link, self.loss)
         whole = loss if model.regressor is None else loss + model.volume_loss(plain, labels)
         self.optimiser.zero_grad(set_to_none=True)
@@ -181,15 +182,20 @@ class Trainer:
         self.devices.average_gradients(model)
         told = self.devices.total(loss.detach() * share / self.devices.count)
         if not math.isfinite(found := float(told)):
-            raise FloatingPointError(
-                f"The loss is {found} in epoch {self.epoch + 1}. Lower schedule.rate or "
-                "schedule.prior_rate; the last checkpoint stays."
-            )
-        nn.utils.clip_grad_norm_(model.backbone.parameters(), 1.0)
+            raise FloatingPointError(self._diverged(f"loss is {found}"))
+        norm = nn.utils.clip_grad_norm_(model.backbone.parameters(), 1.0)
+        if not math.isfinite(float(norm)):
+            raise FloatingPointError(self._diverged(f"gradient is {float(norm)}"))
         self.optimiser.step()
         if self.mean is not None:
             self.mean.update(model)
         return found
+
+    def _diverged(self, what: str) -> str:
+        return (
+            f"The {what} in epoch {self.epoch + 1}. Lower schedule.rate or schedule.prior_rate; "
+            "the last checkpoint stays."
+        )
 
     def _numbers(self) -> Row:
         """Give the temperature and the parameters of the priors."""

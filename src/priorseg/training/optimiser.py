@@ -66,6 +66,11 @@ class RunningMean:
         for key in present.keys() - set(self._mixed):
             self.state[key].copy_(present[key])
 
+    def adopt_buffers(self, module: nn.Module) -> None:
+        """Take the buffers of a module, for instance those averaged over processes."""
+        for name, value in module.named_buffers():
+            self.state[name].copy_(value)
+
     def state_dict(self) -> dict[str, Any]:
         """Give what a checkpoint needs."""
         return {"steps": self.steps, "state": self.state}
