@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..geometry import (
@@ -51,9 +52,9 @@ class _Prep:
         """
         if not self.centres[sample]:
             return np.full(shape, np.nan)
-        grid = np.moveaxis(np.indices(shape), 0, -1)[:, :, None]  # (Y, X, 1, 2)
-        away = ((grid - np.array(self.centres[sample])) ** 2).sum(-1)
-        return np.asarray(away.min(-1))
+        grid = np.moveaxis(np.indices(shape), 0, -1).reshape(-1, 2)
+        away, _ = cKDTree(np.array(self.centres[sample])).query(grid)
+        return np.asarray(away**2).reshape(shape)
 
 
 @lru_cache(maxsize=4)
