@@ -95,7 +95,11 @@ def is_done(out: Path, wanted: Mapping[str, Any]) -> bool:
 
 def _placeless(config: Mapping[str, Any]) -> dict[str, Any]:
     start = Path(config["network"]["weights"]).parts[-2:]
-    return merged(config, {"data": {"root": None}, "network": {"weights": list(start)}})
+    from priorseg.training.schema import stated
+
+    bare = merged(config, {"data": {"root": None}, "network": {"weights": list(start)}})
+    found: dict[str, Any] = stated(bare)
+    return found
 
 
 def times(table: Mapping[str, Any], runs: Path) -> dict[str, dict[str, dict[str, float]]]:

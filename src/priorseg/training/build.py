@@ -15,6 +15,7 @@ from ..bundle import load_bundle
 from ..spec import parameters
 from .checkpoint import load_checkpoint
 from .config import TrainConfig
+from .cores import cored
 from .data import Sample, hold_out, load_samples
 from .heads import make_head
 from .losses import IGNORE
@@ -53,10 +54,17 @@ def read_samples(config: TrainConfig, root: Path) -> tuple[list[Sample], list[Sa
     held: list[Sample] = []
     for told in data.sets:
         found = load_samples(
-            root, told.folder, "train", longest=data.longest, zoom=told.zoom, instances=wanted
+            root,
+            told.folder,
+            "train",
+            longest=data.longest,
+            zoom=told.zoom,
+            instances=wanted or told.core is not None,
         )
         if not found:
             raise ValueError(f"The data set {told.folder!r} has no training images.")
+        if told.core is not None:
+            found = [cored(sample, told.core, keep=wanted) for sample in found]
         kept, out = hold_out([_relabelled(s, config) for s in found], data.held_out, config.seed)
         chosen += [(sample, told.times) for sample in kept]
         held += out

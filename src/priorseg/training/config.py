@@ -50,11 +50,14 @@ class SetSettings:
     folder : str         below the root of the data
     times : int          how often each of its samples is seen in an epoch
     zoom : (low, high)   see `Sample.zoom`; used when the augmentation has zoom = true
+    core : float or None   the set lists instances, labels are made of them: 1 = the core of
+                         each, the pixels deeper than this share of its depth; 2 = its rim
     """
 
     folder: str
     times: Annotated[int, Range(1, 1000)] = 1
     zoom: tuple[Annotated[float, Range(0.01, 100)], Annotated[float, Range(0.01, 100)]] = (1.0, 1.0)
+    core: Annotated[float, Range(0.0, 0.95)] | None = None
 
     def __post_init__(self) -> None:
         if self.zoom[0] > self.zoom[1]:

@@ -18,6 +18,7 @@ from .losses import LossSettings, segmentation_loss
 from .model import Model
 from .optimiser import RunningMean, make_optimiser, snapshot
 from .schedule import Schedule
+from .schema import stated
 from .score import pooled_mean_iou
 
 SAVE_SECONDS = 15.0
@@ -243,9 +244,8 @@ class Trainer:
             return False
         state = load_checkpoint(self.checkpoint)
         told: Any = state["settings"]
-        told = told if isinstance(told, dict) else {}
-        names = sorted(set(told) | set(self.settings))
-        changed = [key for key in names if told.get(key) != self.settings.get(key)]
+        told, mine = stated(told if isinstance(told, dict) else {}), stated(self.settings)
+        changed = [key for key in sorted({*told, *mine}) if told.get(key) != mine.get(key)]
         if changed:
             raise ValueError(
                 f"{self.checkpoint} belongs to a run with other {changed}. "

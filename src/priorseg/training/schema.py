@@ -134,3 +134,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return value
+
+
+def stated(value: Any) -> Any:
+    """Leave out what is None: settings that are not given, or that an older version lacked."""
+    if isinstance(value, Mapping):
+        return {key: stated(part) for key, part in value.items() if part is not None}
+    return [stated(part) for part in value] if isinstance(value, list | tuple) else value
