@@ -1,20 +1,21 @@
 """Networks that give logits; each is one file."""
 
-from torch import nn
 
+from .backbone import Backbone
 from .deeplabv3plus import DeepLabV3Plus
 from .monai_net import MonaiNet
 from .segnet import SegNet
 from .unet import UNet
 from .wrapped import Wrapped, from_onnx, from_torchscript
 
-BACKBONES: dict[str, type[nn.Module]] = {
+BACKBONES: dict[str, type[Backbone]] = {
     cls.name: cls for cls in (UNet, SegNet, DeepLabV3Plus, MonaiNet)
 }
 """What a bundle may name."""
 
 __all__ = [
     "BACKBONES",
+    "Backbone",
     "DeepLabV3Plus",
     "MonaiNet",
     "SegNet",

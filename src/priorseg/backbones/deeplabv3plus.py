@@ -1,21 +1,22 @@
 """DeepLabV3+ with an EfficientNet-Lite0 encoder, for images of any size."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..spec import Range
-from .checks import check_image, check_whole
+from .backbone import Backbone
+from .checks import check_whole
 from .efficientnet import OUTPUT_STRIDES, EfficientNetLite0, load_imagenet
 from .padding import pad_to_multiple
 
 RATES = (6, 12, 18)  # cells of the deepest features, at output stride 16
 
 
-class DeepLabV3Plus(nn.Module):
+class DeepLabV3Plus(Backbone):
     """Map an image to logits at the image's own size.
 
     The deepest features go through a pyramid of dilated convolutions and a mean over the image,
@@ -52,20 +53,17 @@ class DeepLabV3Plus(nn.Module):
         low_width: Annotated[int, Range(1, 128, log=True)] = 48,
         dropout: Annotated[float, Range(0.0, 0.9)] = 0.1,
     ) -> None:
-        super().__init__()
-        check_whole("in_channels", in_channels, 1, 64)
-        check_whole("out_channels", out_channels, 1, 256)
         check_whole("width", width, 8, 256)
         check_whole("low_width", low_width, 1, 128)
         _check(output_stride, dropout)
-        self._settings = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "output_stride": output_stride,
-            "width": width,
-            "low_width": low_width,
-            "dropout": float(dropout),
-        }
+        super().__init__(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            output_stride=output_stride,
+            width=width,
+            low_width=low_width,
+            dropout=float(dropout),
+        )
         self.encoder = EfficientNetLite0(in_channels, output_stride=output_stride)
         *_, deep = self.encoder.channels
         rates = tuple(max(1, rate * 16 // output_stride) for rate in RATES)
@@ -76,20 +74,6 @@ class DeepLabV3Plus(nn.Module):
         )
         self.out = nn.Conv2d(width, out_channels, 1)
 
-    @property
-    def in_channels(self) -> int:
-        """Give the number of image channels."""
-        return int(self._settings["in_channels"])
-
-    @property
-    def out_channels(self) -> int:
-        """Give the number of channels of the logits."""
-        return int(self._settings["out_channels"])
-
-    def settings(self) -> dict[str, Any]:
-        """Give the constructor arguments that rebuild this network, as plain values."""
-        return dict(self._settings)
-
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         """Give the encoder's parameters, which training may change more slowly."""
         return self.encoder.parameters()
@@ -98,23 +82,7 @@ class DeepLabV3Plus(nn.Module):
         """Put ImageNet weights into the encoder; see `efficientnet.load_imagenet`."""
         load_imagenet(self.encoder, scale=scale)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Compute logits.
-
-        Parameters
-        ----------
-        image : (B, in_channels, Y, X)   Y, X >= 1
-
-        Returns
-        -------
-        (B, out_channels, Y, X)
-
-        Raises
-        ------
-        ValueError  if the shape does not fit.
-        """
-        check_image("DeepLabV3Plus", image, self.in_channels)
-        height, width = image.shape[2:]
+    def _logits(self, image: Tensor) -> Tensor:
         stride = int(self._settings["output_stride"])
         padded = pad_to_multiple(image, stride, extra=1, least=stride + 1)
         features = self.encoder(padded)
@@ -122,7 +90,7 @@ class DeepLabV3Plus(nn.Module):
         deep = _resized(self.pyramid(features[-1]), low.shape[2:])
         logits = self.out(self.mix(torch.cat((deep, low), 1)))
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # before it is smooth
-        return _resized(logits, padded.shape[2:])[..., :height, :width]
+        return _resized(logits, padded.shape[2:])
 
 
 class Pyramid(nn.Module):

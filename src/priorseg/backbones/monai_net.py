@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal, get_args
 from torch import Tensor, nn
 
 from ..spec import Range
-from .checks import check_image, check_whole
+from .backbone import Backbone
+from .checks import check_whole
 from .padding import pad_to_multiple
 
 Network = Literal["BasicUNet", "UNet", "AttentionUnet", "SegResNet", "DynUNet"]
 
 
-class MonaiNet(nn.Module):
+class MonaiNet(Backbone):
     """Map an image to logits at the image's own size with a network of MONAI.
 
     Only networks are offered that are built without a download, work in two dimensions and give
@@ -44,9 +45,6 @@ class MonaiNet(nn.Module):
         width: Annotated[int, Range(1, 128, log=True)] = 16,
         depth: Annotated[int, Range(1, 5)] = 4,
     ) -> None:
-        super().__init__()
-        check_whole("in_channels", in_channels, 1, 64)
-        check_whole("out_channels", out_channels, 1, 256)
         check_whole("width", width, 1, 128)
         check_whole("depth", depth, 1, 5)
         if network not in get_args(Network):
@@ -57,13 +55,13 @@ class MonaiNet(nn.Module):
             raise ValueError(f"DynUNet wants a depth of 2 to 5, got {depth}.")
         if network == "SegResNet" and width % 8:
             raise ValueError(f"SegResNet wants a width that is a multiple of 8, got {width}.")
-        self._settings = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "network": network,
-            "width": width,
-            "depth": depth,
-        }
+        super().__init__(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            network=network,
+            width=width,
+            depth=depth,
+        )
         sizes = [width * min(2**level, 16) for level in range(depth + 1)]
         self.network: nn.Module = _nets(network)(
             spatial_dims=2,
@@ -73,39 +71,14 @@ class MonaiNet(nn.Module):
         )
 
     @property
-    def in_channels(self) -> int:
-        """Give the number of image channels."""
-        return int(self._settings["in_channels"])
+    def _title(self) -> str:
+        return str(self._settings["network"])
 
-    @property
-    def out_channels(self) -> int:
-        """Give the number of channels of the logits."""
-        return int(self._settings["out_channels"])
-
-    def settings(self) -> dict[str, Any]:
-        """Give the constructor arguments that rebuild this network, as plain values."""
-        return dict(self._settings)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Compute logits.
-
-        Parameters
-        ----------
-        image : (B, in_channels, Y, X)   Y, X >= 1
-
-        Returns
-        -------
-        (B, out_channels, Y, X)
-
-        Raises
-        ------
-        ValueError  if the shape does not fit.
-        """
-        check_image(str(self._settings["network"]), image, self.in_channels)
+    def _logits(self, image: Tensor) -> Tensor:
         cell = 2 ** int(self._settings["depth"])
         # two cells: the norms of a single one have nothing to average
         logits: Tensor = self.network(pad_to_multiple(image, cell, least=2 * cell))
-        return logits[..., : image.shape[2], : image.shape[3]]
+        return logits
 
 
 def _plain(sizes: list[int]) -> dict[str, Any]:

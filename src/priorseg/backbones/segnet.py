@@ -1,19 +1,20 @@
 """SegNet for images of any size."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..spec import Range
-from .checks import check_image, check_whole
+from .backbone import Backbone
+from .checks import check_whole
 from .layers import Norm, check_norm, convolutions
 from .padding import pad_to_multiple
 
 COUNTS = (2, 2, 3, 3, 3)  # convolutions of each level, as in VGG-16
 
 
-class SegNet(nn.Module):
+class SegNet(Backbone):
     """Map an image to logits at the image's own size.
 
     The encoder is VGG-16's: it halves the image `depth` times by max-pooling and remembers where
@@ -47,19 +48,16 @@ class SegNet(nn.Module):
         depth: Annotated[int, Range(1, 5)] = 5,
         norm: Norm = "batch",
     ) -> None:
-        super().__init__()
-        check_whole("in_channels", in_channels, 1, 64)
-        check_whole("out_channels", out_channels, 1, 256)
         check_whole("width", width, 1, 128)
         check_whole("depth", depth, 1, 5)
         check_norm(norm)
-        self._settings = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "width": width,
-            "depth": depth,
-            "norm": norm,
-        }
+        super().__init__(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            width=width,
+            depth=depth,
+            norm=norm,
+        )
         sizes = [width * min(2**level, 8) for level in range(depth)]
         ins, outs = [in_channels, *sizes[:-1]], [sizes[0], *sizes[:-1]]
         counts = COUNTS[:depth]
@@ -72,37 +70,7 @@ class SegNet(nn.Module):
         )
         self.out = nn.Conv2d(sizes[0], out_channels, 1)
 
-    @property
-    def in_channels(self) -> int:
-        """Give the number of image channels."""
-        return int(self._settings["in_channels"])
-
-    @property
-    def out_channels(self) -> int:
-        """Give the number of channels of the logits."""
-        return int(self._settings["out_channels"])
-
-    def settings(self) -> dict[str, Any]:
-        """Give the constructor arguments that rebuild this network, as plain values."""
-        return dict(self._settings)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Compute logits.
-
-        Parameters
-        ----------
-        image : (B, in_channels, Y, X)   Y, X >= 1
-
-        Returns
-        -------
-        (B, out_channels, Y, X)
-
-        Raises
-        ------
-        ValueError  if the shape does not fit.
-        """
-        check_image("SegNet", image, self.in_channels)
-        height, width = image.shape[2:]
+    def _logits(self, image: Tensor) -> Tensor:
         cell = 2 ** len(self.down)
         x = pad_to_multiple(image, cell, least=2 * cell)
         places = []
@@ -112,7 +80,7 @@ class SegNet(nn.Module):
         for block in self.up:
             x = block(functional.max_unpool2d(x, places.pop(), [2, 2]))
         logits: Tensor = self.out(x)
-        return logits[..., :height, :width]
+        return logits
 
 
 def _narrowing(inner: int, outer: int, norm: Norm, count: int) -> nn.Sequential:

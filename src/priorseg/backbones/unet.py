@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..spec import Range
-from .checks import check_image, check_whole
+from .backbone import Backbone
+from .checks import check_whole
 from .inner import Inner, RegularisedActivation, check_inner
 from .layers import Norm, check_norm, convolutions
 from .padding import pad_to_multiple
 
 
-class UNet(nn.Module):
+class UNet(Backbone):
     """Map an image to logits at the image's own size.
 
     The encoder halves the image `depth` times and doubles the channels up to 16 * width; the
@@ -56,17 +57,17 @@ class UNet(nn.Module):
         inner_weight: Annotated[float, Range(0.01, 20, log=True)] = 1.0,
         inner_sigma: Annotated[float, Range(0.5, 10, log=True, unit="px")] = 1.0,
     ) -> None:
-        super().__init__()
-        _check(in_channels, out_channels, width, depth)
+        check_whole("width", width, 1, 256)
+        check_whole("depth", depth, 0, 6)
         check_norm(norm)
         check_inner(inner)
-        self._settings: dict[str, Any] = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "width": width,
-            "depth": depth,
-            "norm": norm,
-        }
+        super().__init__(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            width=width,
+            depth=depth,
+            norm=norm,
+        )
         about = {"sweeps": inner_sweeps, "weight": inner_weight, "sigma": inner_sigma}
         if inner != "none":  # what is plain keeps the settings it always had
             self._settings |= {"inner": inner, **{f"inner_{k}": v for k, v in about.items()}}
@@ -80,16 +81,6 @@ class UNet(nn.Module):
             for skip, deep in zip(sizes[-2::-1], sizes[:0:-1], strict=True)
         )
         self.out = nn.Conv2d(sizes[0], out_channels, 1)
-
-    @property
-    def in_channels(self) -> int:
-        """Give the number of image channels."""
-        return int(self._settings["in_channels"])
-
-    @property
-    def out_channels(self) -> int:
-        """Give the number of channels of the logits."""
-        return int(self._settings["out_channels"])
 
     @property
     def multiple(self) -> int:
@@ -109,27 +100,7 @@ class UNet(nn.Module):
             if isinstance(module, RegularisedActivation):
                 yield from module.parameters()
 
-    def settings(self) -> dict[str, Any]:
-        """Give the constructor arguments that rebuild this network, as plain values."""
-        return dict(self._settings)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Compute logits.
-
-        Parameters
-        ----------
-        image : (B, in_channels, Y, X)   Y, X >= 1
-
-        Returns
-        -------
-        (B, out_channels, Y, X)
-
-        Raises
-        ------
-        ValueError  if the shape does not fit.
-        """
-        check_image("UNet", image, self.in_channels)
-        height, width = image.shape[2:]
+    def _logits(self, image: Tensor) -> Tensor:
         x = pad_to_multiple(image, self.multiple, least=self._least(len(image)))
         skips = []
         for level, block in enumerate(self.down):
@@ -141,15 +112,8 @@ class UNet(nn.Module):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear")
             x = block(torch.cat((x, skip), 1))
         logits: Tensor = self.out(x)
-        return logits[..., :height, :width]
+        return logits
 
 
 def _activation(inner: Inner, about: dict[str, Any]) -> nn.Module | None:
     return None if inner == "none" else RegularisedActivation(inner, **about)
-
-
-def _check(in_channels: int, out_channels: int, width: int, depth: int) -> None:
-    check_whole("in_channels", in_channels, 1, 64)
-    check_whole("out_channels", out_channels, 1, 256)
-    check_whole("width", width, 1, 256)
-    check_whole("depth", depth, 0, 6)

@@ -216,9 +216,7 @@ class ThresholdDynamics(Prior):
             return (), *sweep(u, height, given, room)
         if any(part.requires_grad for part in prep.fixed):
             return None
-        return (), *differentiable_sweep(
-            u, height, prep.weight, temperature, prep.sigma, given
-        )
+        return (), *differentiable_sweep(u, height, prep.weight, temperature, prep.sigma, given)
 
     def energy(self, u: Tensor, prep: _Prep) -> Tensor:
         """Give λ ⟨√e u, k∗(√e (1 − u))⟩, (B,)."""
