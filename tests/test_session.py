@@ -301,9 +301,9 @@ def test_volumes_that_cannot_be_are_told(session):
     ("choice", "message"),
     [
         (PriorChoice("nothing"), "no prior 'nothing'"),
-        (PriorChoice("star", {"lable": 1}), "no setting 'lable'"),
+        (PriorChoice("star", {"lable": 1}), r"no setting \['lable'\]"),
         (PriorChoice("threshold_dynamics", {"weight": -1.0}), "weight"),
-        (PriorChoice("convex"), "needs a value for 'labels'"),
+        (PriorChoice("convex"), r"needs a value for \['labels'\]"),
     ],
 )
 def test_wrong_priors_are_named(session, choice, message):

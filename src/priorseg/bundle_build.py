@@ -37,7 +37,7 @@ def describe(segmenter: Segmenter) -> dict[str, Any]:
         if registered().get(prior.name) is not type(prior):  # type: ignore[call-overload]
             raise BundleError(f"The prior {type(prior).__name__} is not registered.")
     return {
-        "backbone": {"name": name, "settings": segmenter.backbone.settings()},  # type: ignore[operator]
+        "backbone": {"name": name, "settings": segmenter.backbone.settings()},
         "head": {
             "link": {"name": head.link.name, "order": list(getattr(head.link, "order", ()))},
             "sweeps": head.sweeps,

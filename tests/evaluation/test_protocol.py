@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from priorseg.evaluation.modes import Call, make_prior, parse_mode
+from priorseg.evaluation.modes import Call, parse_mode
 from priorseg.evaluation.protocol import load_protocol, protocol_from
+from priorseg.priors import make_prior
 
 from .conftest import TEXT
 
@@ -76,7 +77,10 @@ def test_modes_are_read_from_short_texts():
         Call("threshold_dynamics", {"weight": 2.0}),
         Call("nested", {"order": (2, 1)}),
     )
-    assert [make_prior(call).name for call in two.calls] == ["threshold_dynamics", "nested"]
+    assert [make_prior(call.name, call.settings).name for call in two.calls] == [
+        "threshold_dynamics",
+        "nested",
+    ]
     assert parse_mode("baseline:tv-l1(weight=-1)").calls == (Call("tv_l1", {"weight": -1}),)
 
 
@@ -102,10 +106,3 @@ def test_shipped_protocols_call_oracles_so_and_say_how_often_post_processing_swe
 def test_other_texts_are_refused(text):
     with pytest.raises(ValueError, match="mode"):
         parse_mode(text)
-
-
-def test_unknown_priors_and_settings_are_named():
-    with pytest.raises(ValueError, match="'starr' is unknown"):
-        make_prior(Call("starr"))
-    with pytest.raises(ValueError, match=r"no setting \['lable'\]"):
-        make_prior(Call("star", {"lable": 1}))

@@ -16,7 +16,7 @@ SMOOTH = {"name": "threshold-dynamics", "weight": 2.0, "sigma": 2.0}
     [
         ({"head": {"priors": [{"name": "star", "label": 5}]}}, "Star: label 5 does not exist"),
         ({"head": {"priors": [{"name": "nested", "order": [3, 1]}]}}, "label 3 does not exist"),
-        ({"ship": {"priors": [{"name": "nope"}]}}, "ship: The prior 'nope' is unknown"),
+        ({"ship": {"priors": [{"name": "nope"}]}}, "ship: There is no prior 'nope'"),
         ({"ship": {"priors": [{"name": "star", "label": 9}]}}, "ship: Star: label 9"),
         ({"network": {"settings": {"out_channels": 5}}}, "out_channels comes from the data"),
         ({"loss": {"cross_entropy": 0, "dice": 0}}, "nothing is learned from the truth"),

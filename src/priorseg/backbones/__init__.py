@@ -1,6 +1,5 @@
 """Networks that give logits; each is one file."""
 
-
 from .backbone import Backbone
 from .deeplabv3plus import DeepLabV3Plus
 from .monai_net import MonaiNet

@@ -119,13 +119,13 @@ def with_priors(segmenter: "Segmenter", request: Request) -> "Segmenter":
     """
     from torch import nn
 
-    from ..session.problem import make_prior
+    from ..priors import make_prior
 
     priors: dict[tuple[object, object], nn.Module] = {
         _target(prior): prior for prior in segmenter.head.priors
     }
     for choice in request.priors:
-        prior = make_prior(choice)
+        prior = make_prior(choice.name, choice.settings)
         priors[_target(prior)] = prior
     segmenter.head.priors = nn.ModuleList(priors.values())
     return segmenter

@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import priors as _priors  # noqa: F401 - registers the priors
-from ..prior import Prior
-from ..spec import parameters, registered
-
 
 @dataclass(frozen=True)
 class Call:
@@ -79,23 +75,3 @@ def _flat(node: ast.expr) -> list[Call]:
         settings = {str(word.arg): ast.literal_eval(word.value) for word in node.keywords}
         return [Call(node.func.id, settings)]
     raise ValueError("names with keyword settings are needed, like star(label=1)")
-
-
-def make_prior(call: Call) -> Prior:
-    """Build a prior.
-
-    Raises
-    ------
-    ValueError  for an unknown name, unknown settings or wrong values; says what is known.
-    """
-    constructor = registered().get(call.name)
-    if constructor is None:
-        raise ValueError(f"prior {call.name!r} is unknown. Known: {', '.join(registered())}.")
-    known = parameters(constructor)
-    unknown = sorted(set(call.settings) - set(known))
-    if unknown:
-        raise ValueError(f"{call.name} has no setting {unknown}; it has {', '.join(known)}.")
-    try:
-        return constructor(**call.settings)  # type: ignore[no-any-return]
-    except TypeError as error:
-        raise ValueError(f"{call.name}: {error}") from error

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from .. import guidance
 from ..intake import named, resolve, with_extents
 from ..prior import Prior
+from ..priors import make_prior
 from ..scene import Scene
 from ..solver import solve
 from .measures import Found, Task
-from .modes import Call, Mode, make_prior, parse_mode
+from .modes import Call, Mode, parse_mode
 
 if TYPE_CHECKING:
     from ..segmenter import Segmenter
@@ -246,7 +247,7 @@ def _post_priors(segmenter: "Segmenter", mode: Mode, sweeps: int | None) -> list
             "Add sweeps, for instance 10, or 60 for total variation."
         )
     device = next(segmenter.backbone.parameters()).device
-    return [make_prior(call).to(device) for call in mode.calls]
+    return [make_prior(call.name, call.settings).to(device) for call in mode.calls]
 
 
 def _rows(centres: object) -> NDArray[np.float64]:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .. import priors as _priors  # noqa: F401  enters the priors in the registry
 from ..links import Link
 from ..prior import Prior
+from ..priors import make_prior
 from ..scene import Scene
 from ..spec import parameters, registered
 from .frame import Region
@@ -87,29 +87,6 @@ def image_tensor(plane: NDArray[Any], preprocessing: Any = None) -> Tensor:
     return image[None, None] if image.ndim == 2 else image.permute(2, 0, 1)[None]
 
 
-def make_prior(choice: PriorChoice) -> Prior:
-    """Build a prior from its name and settings.
-
-    Raises
-    ------
-    ValueError  for an unknown name or setting, a missing setting, or a value out of range.
-    """
-    kinds = registered()
-    if choice.name not in kinds:
-        raise ValueError(f"There is no prior {choice.name!r}. Use one of {sorted(kinds)}.")
-    known = parameters(kinds[choice.name])
-    for name in choice.settings:
-        if name not in known:
-            raise ValueError(f"{choice.name} has no setting {name!r}. Use {sorted(known)}.")
-    for name, parameter in known.items():
-        if parameter.required and name not in choice.settings:
-            raise ValueError(f"{choice.name} needs a value for {name!r}.")
-    prior = kinds[choice.name](**choice.settings)
-    if not isinstance(prior, Prior):
-        raise ValueError(f"{choice.name!r} is registered, but is not a Prior.")
-    return prior
-
-
 def _waits_for(choice: PriorChoice, settings: Settings, problem: Problem) -> str:
     """Say what a prior still needs from the user; empty if nothing."""
     label = choice.settings.get("label")
@@ -130,7 +107,7 @@ def active_priors(settings: Settings, problem: Problem) -> tuple[list[Prior], li
         if missing:
             messages.append(missing)
         else:
-            chosen.append(make_prior(choice))
+            chosen.append(make_prior(choice.name, choice.settings))
     return chosen, messages
 
 

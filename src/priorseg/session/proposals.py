@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..guidance import with_centres
+from ..priors import make_prior
 from ..scene import Scene
-from .problem import Problem, make_prior
+from .problem import Problem
 from .settings import FrozenMap, Settings
 
 
@@ -19,7 +20,7 @@ def with_proposals(
     object_px : float   typical diameter in pixels of the image; None = measured in the image
     inner : mapping     see `Card`
     """
-    priors = [make_prior(choice) for choice in settings.priors if choice.on]
+    priors = [make_prior(choice.name, choice.settings) for choice in settings.priors if choice.on]
     given = {label: problem.logits.new_zeros(1, 2) for label in settings.centres}
     scene = with_centres(
         Scene(centres=given),

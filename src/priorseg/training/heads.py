@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 import torch
 
-from .. import priors as _priors  # noqa: F401 - registers the priors
 from ..blocks import begin
 from ..head import VariationalHead
 from ..links import Link, Ordered, as_link
 from ..prior import Prior
+from ..priors import make_prior
 from ..scene import Scene
-from ..spec import Range, parameters, registered
+from ..spec import Range, parameters
 
 Source = Literal["truth", "network", "regressed"]
 
@@ -78,33 +78,15 @@ def link_of(told: str | Mapping[str, Any]) -> Link:
     return Ordered(tuple(order))
 
 
-def make_prior(told: Mapping[str, Any]) -> Prior:
-    """Build a prior from its name and settings; '-' and '_' are the same in names.
-
-    Raises
-    ------
-    ValueError  for unknown names and settings, or values that the prior refuses.
-    """
-    name = str(told.get("name", "")).replace("-", "_")
-    constructor = registered().get(name)
-    if constructor is None:
-        raise ValueError(f"The prior {told.get('name')!r} is unknown; {sorted(registered())} are.")
+def _prior(told: Mapping[str, Any]) -> Prior:
     settings = {key: value for key, value in told.items() if key != "name"}
-    known = parameters(constructor)
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise ValueError(f"The prior {name!r} has no settings {unknown}; it has {sorted(known)}.")
-    try:
-        prior: Prior = constructor(**settings)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"The prior {name!r} cannot be built: {error}") from None
-    return prior
+    return make_prior(told.get("name", ""), settings)
 
 
 def make_head(told: HeadSettings) -> VariationalHead:
     """Build a head."""
     return VariationalHead(
-        [make_prior(prior) for prior in told.priors],
+        [_prior(prior) for prior in told.priors],
         sweeps=told.sweeps,
         temperature=told.temperature,
         link=link_of(told.link),
@@ -129,7 +111,7 @@ def ship_head(trained: VariationalHead, told: ShipSettings | None) -> Variationa
 
     Raises
     ------
-    ValueError  see `make_prior`.
+    ValueError  see `priors.make_prior`.
     """
     if told is None:
         return trained.requires_grad_(False)
@@ -140,7 +122,7 @@ def ship_head(trained: VariationalHead, told: ShipSettings | None) -> Variationa
     made = []
     for prior in learned if told.priors is None else told.priors:
         wanted = {**prior, "name": str(prior.get("name", "")).replace("-", "_")}
-        made.append(make_prior({**_same(wanted, learned), **wanted}))
+        made.append(_prior({**_same(wanted, learned), **wanted}))
     temperature = float(trained.temperature.detach())
     return VariationalHead(
         made,
