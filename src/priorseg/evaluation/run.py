@@ -140,7 +140,6 @@ class _Part:
 
     def empty(self, row: Row, condition: Condition, sha256: str) -> Record:
         """Give the record without its images."""
-        path = self.places.bundle(row, self.seed)
         digest = self.places.regressor_sha256(row, self.seed)
         return Record(
             row=row.name,
@@ -150,7 +149,7 @@ class _Part:
             settings=settings_of(row) | ({DIGEST: digest} if digest else {}),
             source=asdict(self.set),
             noise={"kind": condition.kind, "level": condition.level},
-            bundle=str(path),
+            bundle=row.bundle.replace("{seed}", str(self.seed)),
             sha256=sha256,
         )
 
