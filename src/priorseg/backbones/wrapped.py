@@ -4,22 +4,25 @@ import os
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from .checks import check_image, check_whole
+from .backbone import Backbone
+from .checks import check_whole
 from .padding import pad_to_multiple
 
 Gives = Literal["logits", "probs", "object_probs"]
 SMALLEST = 1e-7  # probability; below it a prior could no longer win a pixel back
 
 
-class Wrapped(nn.Module):
+class Wrapped(Backbone):
     """Use any module that maps images to scores as a backbone.
 
-    It cannot be stored in a bundle, for a bundle holds no code: keep the code that builds it.
+    It cannot be stored in a bundle, for a bundle holds no code: keep the code that builds it, which
+    `settings` alone does not. A call raises ValueError if the image or what the module gives has a
+    wrong shape, or if what it gives as probabilities is outside [0, 1].
 
     Parameters
     ----------
@@ -48,46 +51,24 @@ class Wrapped(nn.Module):
         gives: Gives = "logits",
         multiple: int = 1,
     ) -> None:
-        super().__init__()
-        check_whole("in_channels", in_channels, 1, 64)
-        check_whole("out_channels", out_channels, 1, 256)
+        super().__init__(
+            in_channels=in_channels, out_channels=out_channels, gives=gives, multiple=multiple
+        )
         check_whole("multiple", multiple, 1, 4096)
         if gives not in get_args(Gives):
             raise ValueError(f"gives must be one of {get_args(Gives)}, got {gives!r}.")
         if not isinstance(module, nn.Module):
             raise ValueError(f"A torch.nn.Module is needed, got {type(module).__name__}.")
         self.module = module
-        self.in_channels, self.out_channels = in_channels, out_channels
         self.gives, self.multiple = gives, multiple
         if next(module.parameters(), None) is None:  # a parameter tells which device is used
             self.place = nn.Parameter(torch.empty(0), requires_grad=False)
 
-    def settings(self) -> dict[str, Any]:
-        """Give what is known of the network, as plain values; they do not rebuild it."""
-        return {
-            "in_channels": self.in_channels,
-            "out_channels": self.out_channels,
-            "gives": self.gives,
-            "multiple": self.multiple,
-        }
+    @property
+    def _title(self) -> str:
+        return "The wrapped network"
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Compute logits.
-
-        Parameters
-        ----------
-        image : (B, in_channels, Y, X)   Y, X >= 1
-
-        Returns
-        -------
-        (B, out_channels, Y, X)
-
-        Raises
-        ------
-        ValueError  if the image or what the module gives has a wrong shape, or if what it gives
-                    as probabilities is outside [0, 1].
-        """
-        check_image("The wrapped network", image, self.in_channels)
+    def _logits(self, image: Tensor) -> Tensor:
         padded = pad_to_multiple(image, self.multiple)
         scores = self._checked(self.module(padded), padded)
         scores = scores[..., : image.shape[2], : image.shape[3]]
