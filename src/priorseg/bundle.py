@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,6 +139,7 @@ def save_bundle(path: str | Path, segmenter: "Segmenter", card: Card | None = No
     OSError      if the file cannot be written; what was there before stays.
     """
     from .bundle_build import check_pair, describe, stored_tensors
+    from .io import replace_whole
 
     card = card or segmenter.card
     description = {
@@ -155,7 +155,7 @@ def save_bundle(path: str | Path, segmenter: "Segmenter", card: Card | None = No
     tensors = stored_tensors(segmenter)
     tensors.update(check_pair(description, card, tensors))
     target = Path(path)
-    _write(target, _serialise(text, tensors))
+    replace_whole(target, _serialise(text, tensors))
     return target
 
 
@@ -171,17 +171,3 @@ def _serialise(text: str, tensors: "dict[str, Tensor]") -> bytes:
     raw = json.dumps(header, separators=(",", ":")).encode()
     raw += b" " * (-len(raw) % 8)  # safetensors aligns the numbers
     return len(raw).to_bytes(8, "little") + raw + numbers
-
-
-def _write(target: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

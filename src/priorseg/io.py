@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -177,3 +178,23 @@ def _replace(file: Path, write: Callable[[Path], object]) -> None:
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def replace_whole(target: Path, data: bytes) -> None:
+    """Replace a file by other bytes; after a failure the old one is still there, whole.
+
+    Raises
+    ------
+    OSError  if the file cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

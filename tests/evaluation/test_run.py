@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import struct
 import tomllib
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from priorseg.evaluation import records, run
+from priorseg.evaluation import run
 from priorseg.evaluation.examples import crop_about, load_examples
 from priorseg.evaluation.measures import Task
 from priorseg.evaluation.places import Places
@@ -114,9 +115,7 @@ def test_a_full_disk_leaves_the_old_file_whole(bench, tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     finished(bench, path, protocol(conditions=[{"kind": "none"}]))
     before = path.read_bytes()
-    monkeypatch.setattr(
-        records.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "full"))
-    )
+    monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(OSError, match="full"):
         finished(bench, path, protocol())
     assert path.read_bytes() == before

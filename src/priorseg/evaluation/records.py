@@ -2,13 +2,12 @@
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..io import replace_whole
 from .protocol import Protocol, Row
 
 VERSION = 1
@@ -227,14 +226,4 @@ def _mark(path: Path) -> tuple[int, int]:
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file by a text; after a failure the old file is still there, whole."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_whole(path, text.encode())

@@ -1,8 +1,6 @@
 """A small network that corrects the volumes which another network's probabilities add up to."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..io import replace_whole
 from ..links import Link, Ordered, as_link
 from .volumes import label_fractions, network_fractions, object_volumes
 
@@ -120,16 +119,7 @@ def save_regressor(path: str | Path, regressor: VolumeRegressor) -> Path:
     }
     data = save(state, {NOTE: json.dumps(regressor.settings())})
     target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_whole(target, data)
     return target
 
 
