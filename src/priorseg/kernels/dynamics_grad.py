@@ -112,13 +112,17 @@ class Sweep(torch.autograd.Function):
             moved = given.temperature * total - (slope * height).sum(dtype=torch.float64)
             by_weight = (moved / given.weight if given.weight else torch.zeros_like(moved)).float()
             by_temperature = -total.float()
-        by_sigma = None if u is None else _by_sigma(u, slope, given)
+        by_sigma = None
+        if u is not None and given.change is not None:
+            by_sigma = _by_sigma(u, slope, given, given.change)
         return by_start, slope, by_weight, by_temperature, by_sigma, None
 
 
-def _by_sigma(u: Tensor, slope: Tensor, given: Dynamics) -> Tensor:
+def _by_sigma(
+    u: Tensor, slope: Tensor, given: Dynamics, change: tuple[np.ndarray, np.ndarray]
+) -> Tensor:
     """Sum −slope * weight √e (dk/dsigma)∗(√e (1 − 2u)): the two axes change one by one."""
-    down, along = given.change or (given.down, given.along)
+    down, along = change
     source = 1 - 2 * u
     if given.root is not None:
         source, slope = source * given.root, slope * given.root
