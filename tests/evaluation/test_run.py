@@ -3,6 +3,7 @@ import os
 import re
 import struct
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,14 @@ def test_a_file_is_neither_overwritten_nor_mixed_with_another_protocol(bench, tm
 
 
 @pytest.mark.parametrize(
-    "images", [[{"name": "toy/0"}], [7], [{"name": 1, "scores": {}, "counts": {}}], {"a": 1}]
+    "images",
+    [
+        [7],
+        {"a": 1},
+        {"list": 9, "scores": {}, "counts": {}},
+        {"list": 0, "scores": {"RE": [1.0]}, "counts": {}},
+        {"list": 0, "scores": {"RE": ["a", "b", "c"]}, "counts": {}},
+    ],
 )
 def test_records_of_another_form_are_damage(bench, tmp_path, images):
     path = finished(bench, tmp_path / "a.json", protocol(conditions=[{"kind": "none"}])).path
@@ -221,7 +229,32 @@ def test_results_are_plain_json_with_null_for_nan(bench, tmp_path):
     path = finished(bench, tmp_path / "a.json", protocol()).path
     plain = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert plain["what"]["task"]["labels"] == ["background", "rim", "cup"]
-    assert torch.tensor(plain["records"][0]["images"][0]["counts"]["confusion"]).sum() == 32 * 32
+    columns = plain["records"][0]["images"]
+    assert plain["images"] == [["toy/0", "toy/1", "toy/2"]]
+    assert torch.tensor(columns["counts"]["confusion"]).sum((1, 2)).tolist() == 3 * [32 * 32]
+    digits = [f"{value:e}".split("e")[0].rstrip("0") for value in columns["scores"]["HD95 cup"]]
+    assert max(map(len, digits)) <= len("1.23456")
+
+
+def test_results_read_back_are_those_that_were_measured(bench, tmp_path):
+    made = finished(bench, tmp_path / "a.json", protocol())
+    read = Results.read(made.path)
+    assert read.records == made.records
+    assert write_tables(protocol(), read) == write_tables(protocol(), made)
+
+
+def test_a_file_of_version_1_is_read_and_goes_on_in_the_new_layout(bench, tmp_path):
+    wanted = protocol(measures=["Dice", "boundary"])
+    made = finished(bench, tmp_path / "new.json", wanted)
+    old = tmp_path / "old.json"
+    plain = {"version": 1, "title": "Toy", "what": wanted.what()}
+    records = [asdict(record) for record in made.records.values()]
+    for image in (image for record in records for image in record["images"]):
+        image["scores"]["HD95 disc"] += 1e-9
+        image["counts"] = {"confusion": [[1]]}  # nothing is pooled here
+    old.write_text(json.dumps(plain | {"records": records[1:]}))
+    assert finished(bench, old, wanted).records.keys() == made.records.keys()
+    assert {r.key: r for r in Results.read(old).records.values()} == made.records
 
 
 def test_masks_are_relabelled_or_refused(bench, tmp_path):

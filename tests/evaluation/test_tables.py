@@ -53,6 +53,25 @@ def test_a_table_shows_mean_spread_and_interval(tmp_path):
     assert "| mIoU pooled (%) | 100.00 ± 0.00 | 100.00 ± 0.00 (+0.00 [+0.00, +0.00]) |" in text
 
 
+def test_a_seed_that_the_baseline_lacks_makes_no_difference(tmp_path):
+    plain = record("plain", 0, [0.5, 0.7, 0.9])
+    poorer = [record("trained", 0, [0.5, 0.7, 0.9]), record("trained", 1, [0.2, 0.2, 0.2])]
+    text = write_tables(ROWS, results_of(tmp_path, plain, *poorer))
+    assert "| accuracy (%) | 70.00 | 45.00 ± 35.36 (+0.00 [+0.00, +0.00]) |" in text
+    alone = write_tables(ROWS, results_of(tmp_path, plain, poorer[1]))
+    assert "| accuracy (%) | 70.00 | 20.00 |" in alone  # no seed in common, no difference
+
+
+def test_a_network_without_seeds_is_compared_with_all_of_them(tmp_path):
+    rows = [{"name": "plain", "bundle": "net.priorseg", "mode": "plain"}, TWO["rows"][1]]
+    told = protocol_from(TWO | {"rows": rows})
+    plain = replace(record("plain", 0, [0.5, 0.7]), settings=settings_of(told.rows[0]))
+    better = [record("trained", 0, [0.6, 0.8]), record("trained", 1, [0.7, 0.9])]
+    assert "(**+15.00 [+15.00, +15.00]**)" in write_tables(
+        told, results_of(tmp_path, plain, *better)
+    )
+
+
 def test_a_bar_in_a_name_does_not_break_the_table(tmp_path):
     rows = [{"name": "a|b", "bundle": "net.priorseg"}]
     told = protocol_from(TWO | {"rows": rows, "baseline": "a|b"})

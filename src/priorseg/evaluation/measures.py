@@ -233,6 +233,9 @@ MEASURES: dict[str, Callable[[_Case], Scores]] = {
     "instances": _instances,
     "seconds": _seconds,
 }
+# measure -> the counts that it is pooled from
+COUNTED = dict.fromkeys(("mIoU", "accuracy", "IoU"), "confusion") | {"instances": "instances"}
+_COUNTS = {"confusion": _confusion, "instances": _instance_counts}
 _NEEDS = {"vCDR": "nested", "nested": "nested", "instances": "instances"}
 
 
@@ -273,8 +276,8 @@ def measure(
     Returns
     -------
     scores   name -> value; nan where the image has none
-    counts   'confusion' (labels, labels) and, with instances, 'instances' (thresholds, 3), to be
-             summed over images for the pooled measures
+    counts   to be summed over images, where a measure is pooled too, see `COUNTED`: 'confusion'
+             (labels, labels), 'instances' (thresholds, 3)
 
     Raises
     ------
@@ -290,7 +293,5 @@ def measure(
     scores: Scores = {}
     for name in names:
         scores.update(MEASURES[name](case))
-    counts: Counts = {"confusion": _confusion(case).tolist()}
-    if "instances" in names:
-        counts["instances"] = _instance_counts(case).tolist()
-    return scores, counts
+    kinds = {COUNTED[name] for name in names if name in COUNTED}
+    return scores, {kind: _COUNTS[kind](case).tolist() for kind in sorted(kinds)}

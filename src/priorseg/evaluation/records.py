@@ -3,14 +3,16 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..io import replace_whole
+from .layout import shortened, unpack, write
+from .measures import COUNTED
 from .protocol import Protocol, Row
 
-VERSION = 1
+VERSION = 2  # 1 held one dict per image in all digits, and is still read
 DIGEST = "regressor sha256"  # among the settings of a row that has a regressor
 Key = tuple[str, int, str, str]  # row, seed, set, condition
 
@@ -95,8 +97,8 @@ def _but_place(settings: Mapping[str, Any]) -> dict[str, Any]:
 def image_record(
     name: str, scores: Mapping[str, float], counts: Mapping[str, list[Any]]
 ) -> dict[str, Any]:
-    """Give the JSON values of one image; nan becomes null."""
-    plain = {key: None if math.isnan(value) else value for key, value in scores.items()}
+    """Give the JSON values of one image, in the digits that the file keeps; nan becomes null."""
+    plain = {key: shortened(value) for key, value in scores.items()}
     return {"name": name, "scores": plain, "counts": dict(counts)}
 
 
@@ -160,15 +162,17 @@ class Results:
         try:
             found_at = _mark(path)
             plain = json.loads(path.read_text(encoding="utf-8"))
-            if plain["version"] != VERSION:
+            if plain["version"] not in (1, VERSION):
                 raise ValueError(f"version {plain['version']!r} is unknown")
             found = cls(path, plain["what"], str(plain["title"]))
             found._seen = found_at
-            for one in plain["records"]:
+            for one in unpack(plain) if plain["version"] == VERSION else plain["records"]:
                 record = Record(**one)
                 _check_images(record)
+                if plain["version"] == 1:
+                    record = _shorter(record, plain["what"]["measures"])
                 found.records[record.key] = record
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{path} is no file of results or is damaged ({error}). Move it away to start anew."
             ) from None
@@ -198,13 +202,8 @@ class Results:
             raise
 
     def _write(self) -> None:
-        plain = {
-            "version": VERSION,
-            "title": self.title,
-            "what": self.what,
-            "records": [asdict(record) for record in self.records.values()],
-        }
-        write_whole(self.path, json.dumps(plain, allow_nan=False) + "\n")
+        head = {"version": VERSION, "title": self.title, "what": self.what}
+        write_whole(self.path, write(head, [asdict(one) for one in self.records.values()]))
         self._seen = _mark(self.path)
 
 
@@ -216,6 +215,20 @@ def _check_images(record: Record) -> None:
             raise ValueError(f"row {record.row!r} holds {image!r:.80}")
         if not all(value is None or isinstance(value, int | float) for value in values):
             raise ValueError(f"row {record.row!r} holds scores that are no numbers")
+
+
+def _shorter(record: Record, measures: Sequence[str]) -> Record:
+    """Bring a record of version 1 to what is kept now."""
+    kinds = {COUNTED[name] for name in measures if name in COUNTED}
+    images = [
+        image_record(
+            image["name"],
+            {key: math.nan if value is None else value for key, value in image["scores"].items()},
+            {kind: count for kind, count in image["counts"].items() if kind in kinds},
+        )
+        for image in record.images
+    ]
+    return replace(record, images=images)
 
 
 def _mark(path: Path) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .measures import COUNTED
 from .protocol import Protocol, Row
 from .records import Record, Results, current
 from .statistics import (
@@ -34,29 +35,29 @@ class Cell:
     interval: Interval | None
 
 
-def pooled_measures(objects: Mapping[str, Sequence[int]]) -> dict[str, tuple[str, str, Score]]:
-    """Give the measures of counts summed over all images: name -> (measure, kind of count, score).
+def pooled_measures(objects: Mapping[str, Sequence[int]]) -> dict[str, tuple[str, Score]]:
+    """Give the measures of counts summed over all images: name -> (measure, score).
 
     Parameters
     ----------
     objects : mapping   name -> labels, see `Task`
     """
-    found: dict[str, tuple[str, str, Score]] = {
-        "mIoU pooled": ("mIoU", "confusion", pooled_mean_iou),
-        "accuracy pooled": ("accuracy", "confusion", pooled_accuracy),
-        "F1 pooled": ("instances", "instances", pooled_f1),
+    found: dict[str, tuple[str, Score]] = {
+        "mIoU pooled": ("mIoU", pooled_mean_iou),
+        "accuracy pooled": ("accuracy", pooled_accuracy),
+        "F1 pooled": ("instances", pooled_f1),
     }
     for name, members in objects.items():
-        found[f"IoU pooled {name}"] = ("IoU", "confusion", pooled_object_iou(members))
+        found[f"IoU pooled {name}"] = ("IoU", pooled_object_iou(members))
     return found
 
 
-Pools = Mapping[str, tuple[str, str, Score]]
+Pools = Mapping[str, tuple[str, Score]]
 
 
 def names_of(records: Sequence[Record], measures: Sequence[str], pools: Pools) -> list[str]:
     """List the measures that records hold, pooled ones first."""
-    found = [name for name, (needs, _, _) in pools.items() if needs in measures]
+    found = [name for name, (needs, _) in pools.items() if needs in measures]
     for record in records:
         for image in record.images:
             found += [name for name in image["scores"] if name not in found]
@@ -74,8 +75,10 @@ def values_of(records: Sequence[Record], name: str, pools: Pools) -> tuple[Value
     if any(names != listed[0] for names in listed):
         raise ValueError(f"row {records[0].row!r}: its seeds were measured on different images.")
     if name in pools:
-        _, key, score = pools[name]
-        counts = [[image["counts"][key] for image in record.images] for record in records]
+        needs, score = pools[name]
+        counts = [
+            [image["counts"][COUNTED[needs]] for image in record.images] for record in records
+        ]
         return np.array(counts, dtype=np.float64), score
     return np.array([[_number(i["scores"].get(name)) for i in r.images] for r in records]), None
 
@@ -91,16 +94,32 @@ def cell_of(
     pools = pooled_measures(protocol.task.objects)
     values, score = values_of(own, name, pools)
     interval = None
-    compared = baseline if name not in _ALONE else []
-    if compared and [i["name"] for i in own[0].images] == [i["name"] for i in compared[0].images]:
+    ours, theirs = paired(own, [] if name in _ALONE else baseline)
+    if ours and [i["name"] for i in ours[0].images] == [i["name"] for i in theirs[0].images]:
         interval = paired_bootstrap(
-            values,
-            values_of(compared, name, pools)[0],
+            values_of(ours, name, pools)[0],
+            values_of(theirs, name, pools)[0],
             score,
             draws=protocol.draws,
             level=protocol.level,
         )
     return Cell(summarise(values, score), interval)
+
+
+def paired(
+    own: Sequence[Record], baseline: Sequence[Record]
+) -> tuple[Sequence[Record], Sequence[Record]]:
+    """Keep the seeds that both rows have, so that seeds cannot make a difference.
+
+    A row of one network, without ``{seed}`` in its bundle, is compared with all seeds.
+    """
+    if not (own and baseline):
+        return (), ()
+    if not all("{seed}" in record.settings["bundle"] for record in (*own, *baseline)):
+        return own, baseline
+    shared = {one.seed for one in own} & {one.seed for one in baseline}
+    ours, theirs = ([one for one in some if one.seed in shared] for some in (own, baseline))
+    return ours, theirs
 
 
 def write_tables(protocol: Protocol, results: Results) -> str:
