@@ -9,9 +9,9 @@ from .canvas import Canvas
 from .frames import FrameFlow
 from .image_flow import ImageFlow
 from .keys import bind
-from .layers import load_units, warm_up
 from .live_session import LiveSession
 from .model import Classes
+from .model_flow import ModelFlow
 from .pointing import Pointing
 from .region import RegionChoice
 from .turns import Turns
@@ -45,23 +45,23 @@ class Controller:
         self.classes: Classes | None = None
         self.plain: Frame | None = None
         self._asked: Settings | None = None
-        self._name, self.stage = "", "idle"
-        self._wants_run = self.dragging = False  # dragging: a control is held
+        self.stage = "idle"
+        self.wants_run = False  # once the model is there
+        self.dragging = False  # a control is held
         self.frames = FrameFlow(self)
         self.escape = bind(panel, "Escape", self.cancel)
         self.refresh_escape()
         self.images = ImageFlow(self)
+        self.models = ModelFlow(self)
         self.pointing = Pointing(self)
         self._connect()
 
     def _connect(self) -> None:
         panel, worker = self.panel, self.worker
-        panel.model.chosen.connect(self.choose_model)
         panel.model.run.connect(self.run)
         panel.status.cancelled.connect(self.cancel)
         panel.priors.edited.connect(self.on_edited)
         panel.live.converge.connect(self.on_converge)
-        worker.loaded.connect(self.on_loaded)
         worker.computed.connect(self.on_computed)
         worker.progress.connect(panel.status.progress)
         worker.failed.connect(self.frames.on_failed)
@@ -105,60 +105,13 @@ class Controller:
 
     def choose_model(self, name: str) -> None:
         """Load a model in the worker's thread, unless it is the one in use."""
-        if not name or (name == self._name and self.classes is not None):
-            return
-        self._name = name
-        self.worker.cancel()
-        self.panel.model.choose(name)
-        self.panel.model.notice.clear()
-        self.classes = None
-        self.images.fresh = False  # colours or grey, as the model wants
-        self.forget_result(keep_marks=False)
-        if self.canvas.image is not None:
-            self.canvas.use(self.canvas.image, {})
-            self.pointing.show_view()
-        self.region.suit_model()
-        self.panel.status.say(BUSY, strings.STATE_LOADING)
-        self.load()
-
-    def load(self) -> None:
-        """Load the chosen model in the worker's thread."""
-        name = self.panel.model.name
-
-        def warm_and_load() -> Any:
-            from ..bundle import load_bundle
-
-            segmenter = load_bundle(name)
-            warm_up()
-            return segmenter
-
-        load_units()
-        self.worker.load(warm_and_load)
-
-    def on_loaded(self, segmenter: Any) -> None:
-        """Show the classes and the trained settings of the model."""
-        if self.region.take_found():
-            self.run()
-            self.region.tell_found()
-            return
-        if self.classes is not None:
-            return  # a search for the disc that was cancelled at its end
-        self.classes = Classes.of(segmenter)
-        self.panel.priors.set_model(self.classes, self.session.default_settings())
-        self.panel.live.set_classes(self.classes)
-        self.panel.live.set_converged(not self.settings.replay)
-        if self.canvas.results is not None:
-            self.canvas.results.set_names(self.classes.names)
-            self.pointing.show_view()
-        self.say_ready()
-        if self._wants_run:
-            self.run()
+        self.models.choose(name)
 
     def run(self) -> None:
         """Run the network, and before it whatever is missing."""
         panel = self.panel
         panel.model.notice.clear()
-        self._wants_run = False
+        self.wants_run = False
         if self.canvas.image is None or not panel.model.name:
             missing = strings.NEED_MODEL if self.canvas.image is not None else strings.NEED_IMAGE
             panel.model.notice.say(missing)
@@ -167,9 +120,9 @@ class Controller:
             return
         panel.image.notice.clear()
         if self.classes is None:
-            self._wants_run = True
+            self.wants_run = True
             if not self.worker.busy:
-                self.load()
+                self.models.load()
         elif not self.region.known:
             self.region.find()
         else:
@@ -202,6 +155,8 @@ class Controller:
         self.plain = self.session.alone
         if self.classes is not None and self.plain is not None:
             self.panel.priors.set_network(self.classes.counts(self.plain.counts))
+            if self.canvas.results is not None:
+                self.canvas.results.plain = self.plain.labels
             if self.settings != self._asked:  # edited while the network ran
                 self.on_edited(False)
 
@@ -250,12 +205,12 @@ class Controller:
         self.worker.cancel()
         self.region.searching = False
         if self.classes is None and self.panel.model.name:
-            self.load()
+            self.models.load()
 
     def cancel(self) -> None:
         """Stop what runs and what waits for a click; show the last result."""
         busy, self.frames.quiet = self.worker.busy or self.frames.sketched, True
-        self._wants_run = self.region.searching = False
+        self.wants_run = self.region.searching = False
         self.worker.cancel()
         self.pointing.disarm()
         if busy:

@@ -106,6 +106,7 @@ class FrameFlow:
         solved = frame.settings == self.desk.settings
         self.panel.priors.show_frame(frame if solved else replace(frame, certificates={}))
         self.panel.live.show_frame(frame, solved=solved)
+        self.desk.pointing.explain()
 
     def _show(self, frame: Frame) -> None:
         self.shown = frame

@@ -1,4 +1,4 @@
-"""The layers that show a result: labels, outline, probability. Updated in place."""
+"""The layers that show a result: labels, outlines and overlays. Updated in place."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -11,6 +11,7 @@ from napari.utils.transforms import Affine
 from psygnal import Signal
 
 from . import strings
+from .overlays import CHANGE_COLOURS, changes, uncertainty
 from .patch import difference, outline, refresh, write
 from .pixels import OURS
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette: told apart by colour-blind eyes; the background is transparent
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
-VIEWS = ("both", "filled", "outline", "probability")
+VIEWS = ("both", "filled", "outline", "probability", "uncertainty", "difference")
+FIELDS = {"probability": "inferno", "uncertainty": "viridis"}  # shares from 0 to 1, and colours
 
 
 def colour(label: int) -> str:
@@ -29,12 +31,12 @@ def colour(label: int) -> str:
     return COLOURS[(label - 1) % len(COLOURS)]
 
 
-def colormap() -> CyclicLabelColormap:
+def colormap(colours: Iterable[str] = COLOURS) -> CyclicLabelColormap:
     """Give the colours of a label map; 0 is transparent.
 
     A cycle, other than a table per label, costs no compilation when it is first shown.
     """
-    return CyclicLabelColormap(colors=["transparent", *COLOURS])
+    return CyclicLabelColormap(colors=["transparent", *colours])
 
 
 def load_units() -> None:
@@ -112,6 +114,7 @@ class ResultLayers:
     def __init__(self, viewer: "Viewer", image: Layer, names: Mapping[int, str]) -> None:
         self.viewer, self.image, self.names = viewer, image, dict(names)
         self.view, self.label = "both", max(names, default=1)
+        self.plain: np.ndarray | None = None  # (Y, X), the network's own labels
         self._frame: Frame | None = None
         self._written: dict[str, np.ndarray] = {}
         self._held: np.ndarray | None = None
@@ -201,16 +204,24 @@ class ResultLayers:
         labels = frame.labels if self._held is None else self._held
         corner = (float(frame.region[0].start or 0), float(frame.region[1].start or 0))
         changed = self._put("labels", np.asarray(labels, np.uint8), (0.0, 0.0))
-        if self.view in ("both", "outline"):
+        if self._sees("outline"):
             lines = outline(np.asarray(labels[frame.region], np.uint8))
             changed |= self._put("outline", lines, corner)
+        overlay = self._overlay(frame, labels)
+        return changed if overlay is None else changed | self._put(self.view, overlay, corner)
+
+    def _overlay(self, frame: "Frame", labels: np.ndarray) -> np.ndarray | None:
+        """Give the picture of the view, if it has one."""
         if self.view == "probability":
-            plane = min(self.label, len(frame.probs) - 1)
-            changed |= self._put("probability", np.asarray(frame.probs[plane], np.float32), corner)
-        return changed
+            return np.asarray(frame.probs[min(self.label, len(frame.probs) - 1)], np.float32)
+        if self.view == "uncertainty":
+            return uncertainty(frame.probs)
+        if self.view == "difference" and self.plain is not None:
+            return changes(labels[frame.region], self.plain[frame.region]).codes
+        return None
 
     def _sees(self, kind: str) -> bool:
-        views = {"labels": ("both", "filled"), "outline": ("both", "outline")}
+        views = {"labels": ("both", "filled"), "outline": ("both", "outline", "difference")}
         return self.view in views.get(kind, (kind,))
 
     def _show_view(self) -> None:
@@ -240,11 +251,13 @@ class ResultLayers:
             **placement(self.image, corner),
         }  # fmt: skip
         layer: Layer
-        if kind == "probability":
-            layer = Image(data, colormap="inferno", contrast_limits=(0, 1), opacity=0.7, **options)
+        if kind in FIELDS:
+            colours = FIELDS[kind]
+            layer = Image(data, colormap=colours, contrast_limits=(0, 1), opacity=0.7, **options)
         else:
-            layer = Labels(data, colormap=colormap(), **options)
-            layer.opacity = 0.35 if kind == "labels" else 1.0
+            palette = CHANGE_COLOURS if kind == "difference" else COLOURS
+            layer = Labels(data, colormap=colormap(palette), **options)
+            layer.opacity = {"labels": 0.35, "difference": 0.6}.get(kind, 1.0)
             layer.editable = False  # undo would write old pixels into a newer frame
         self.viewer.add_layer(layer)
         self._lift_centres()

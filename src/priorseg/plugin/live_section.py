@@ -55,11 +55,14 @@ class LiveSection(QWidget):
         self.view.activated.connect(self._on_view)
         self.certificates = Wrapped()
         self.certificates.setTextFormat(Qt.TextFormat.RichText)
+        self.legend = Wrapped()
+        self.legend.hide()
         self.notice = Notice()
         layout = column(self)
         layout.addWidget(heading(strings.LIVE_TITLE))
         layout.addLayout(row(self.live_box, self.converge_box))
         layout.addLayout(row(self.view, self.hold, stretch=0))
+        layout.addWidget(self.legend)
         layout.addWidget(self.certificates)
         layout.addWidget(self.notice)
         self.set_classes(None)
@@ -73,6 +76,8 @@ class LiveSection(QWidget):
         for label, name in (classes.objects if classes else {}).items():
             text = strings.VIEWS["probability"].format(name=name)
             self.view.addItem(text, ("probability", label))
+        for name in ("uncertainty", "difference"):
+            self.view.addItem(strings.VIEWS[name], (name, 0))
         place = self.view.findText(before)
         self.view.setCurrentIndex(max(place, 0))
         self.certificates.setText(strings.NO_RESULT)
@@ -96,6 +101,11 @@ class LiveSection(QWidget):
         if not solved:
             lines = [_grey(strings.LAST_RESULT), *lines]
         self.certificates.setText("<br>".join(lines))
+
+    def explain(self, text: str) -> None:
+        """Say what the colours of the view mean; empty = nothing to say."""
+        self.legend.setText(text)
+        self.legend.setVisible(bool(text))
 
     def clear(self) -> None:
         """Forget the result."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Layer
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..bundle import models
 from . import samples, strings
@@ -14,6 +14,7 @@ from .keys import HeldKey, bind
 from .live_section import LiveSection
 from .model_section import ModelSection
 from .priors_section import PriorsSection
+from .tabs import Tabs
 from .widgets import BAD, WARN, StatusStrip, Wrapped, button, column, row
 
 if TYPE_CHECKING:
@@ -73,22 +74,14 @@ class SegmentationPanel(QWidget):
         return strip
 
     def _lay_out(self) -> None:
-        body = QWidget()
-        layout = column(body)
-        layout.setContentsMargins(8, 4, 8, 4)
-        for part in (self.image, self._samples, self.model, self.priors, self.live):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(body)
+        self.tabs = Tabs()
+        steps = (self.image, self._samples, self.model, self.priors, self.live)
+        self.tabs.add("segment", *strings.TABS["segment"], steps)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 4, 0, 0)
         outer.setSpacing(4)
         outer.addWidget(self._make_strip())
-        outer.addWidget(area)
+        outer.addWidget(self.tabs)
         self.setMinimumWidth(300)
         self.setMaximumWidth(WIDTH)
 

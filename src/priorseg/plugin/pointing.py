@@ -7,6 +7,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from . import edits, strings
+from .overlays import changes
 from .proposing import Proposing
 
 if TYPE_CHECKING:
@@ -102,6 +103,22 @@ class Pointing:
         """Show labels, outlines or a probability."""
         if self.canvas.results is not None:
             self.canvas.results.set_view(view, label)
+        self.explain()
+
+    def explain(self) -> None:
+        """Say what the colours of the view mean, for the result that is seen."""
+        view, frame = self.panel.live.view.currentData()[0], self.desk.shown
+        text = ""
+        if view == "uncertainty":
+            text = strings.LEGEND_UNCERTAINTY
+        elif view == "difference" and frame is not None and self.desk.plain is not None:
+            if not frame.final:
+                return  # the numbers of the last result stay; nobody reads faster
+            found = changes(frame.labels, self.desk.plain.labels)
+            text = strings.LEGEND_DIFFERENCE.format(
+                added=found.added, removed=found.removed, swapped=found.swapped
+            )
+        self.panel.live.explain(text)
 
     def show_view(self) -> None:
         """Show what the view box says, in layers that were made anew."""

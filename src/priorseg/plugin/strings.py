@@ -7,12 +7,21 @@ LAYERS = {
     "labels": "priorseg labels",
     "outline": "priorseg outline",
     "probability": "priorseg probability",
+    "uncertainty": "priorseg uncertainty",
+    "difference": "priorseg difference",
     "centres": "priorseg centres",
     "guides": "priorseg guides",
 }
 TITLE = "Shape priors"
 TRUTH = "truth"
 KEPT = "{name}: labels"
+
+TABS = {  # page: title, tooltip
+    "segment": ("Segment", "Image, model, shape priors and the result."),
+    "objects": ("Objects", "Corrections, the objects that you keep, and the next image."),
+    "measures": ("Measures", "Areas, diameters and ratios of the objects."),
+    "files": ("Save", "Save, export, import; what is saved by itself."),
+}
 
 PRIORS = "3  Shape priors"
 PRIORS_WAIT = "They appear when the model is loaded."
@@ -154,7 +163,17 @@ VIEWS = {
     "filled": "Filled",
     "outline": "Outline",
     "probability": "Probability: {name}",
+    "uncertainty": "Uncertainty",
+    "difference": "Difference to network",
 }
+LEGEND_UNCERTAINTY = (
+    "Entropy of the probabilities: dark = sure, bright = all classes equally likely. It says what "
+    "the network and the priors weigh, not whether they are right."
+)
+LEGEND_DIFFERENCE = (
+    "To the network alone: {added:,} px added (blue), {removed:,} px removed (orange), {swapped:,} "
+    "px of another class (yellow)."
+)
 NO_RESULT = "No result yet."
 NOTHING_EXACT = "Nothing to certify: volume, star and convex are off."
 CERTIFICATES = {
