@@ -78,13 +78,13 @@ def test_spacing_is_the_edge_of_a_pixel_by_scale_and_affine(desk) -> None:
     affine = np.array([[0, -0.5, 7], [3, 0, 0], [0, 0, 1]])  # a quarter turn: Y 3, X 0.5 long
     said = text_of(desk, blob_image(), scale=(1, 2), units=("um", "um"), affine=affine)
     assert desk.controller.session.info.spacing == pytest.approx((3, 1))
-    assert "3 × 1 micrometer/px (Y × X)" in said
+    assert "3 × 1 µm/px (Y × X)" in said
     assert "pixels of the finer axis" in said
 
 
 def test_square_pixels_are_told_by_one_number_and_no_remark(desk) -> None:
     said = text_of(desk, blob_image(), scale=(0.5, 0.501), units=("um", "um"))
-    assert "· 0.5 micrometer/px" in said
+    assert "· 0.5 µm/px" in said
     assert "!" not in said
 
 
@@ -127,13 +127,13 @@ def test_a_free_volume_tells_the_label_map_and_the_network(desk) -> None:
     alone = desk.controller.plain.counts[1]
     share = 100 * frame.counts[1] / frame.probs[0].size
     expected = f"label map: {frame.counts[1]:,} px ({share:.1f} %), network alone: {alone:,} px"
-    assert details._share.text() == expected
+    assert details.volumes.text == expected
     assert not details.target.field.isEnabled()
     assert "free" in details.target.field.toolTip()
     desk.panel.priors.table.cell("volume", 1).click()
     desk.calm()
     assert details.target.field.isEnabled()
-    assert "% of region" in details._share.text()
+    assert "% of region" in details.volumes.text
 
 
 def unmet(label: int, convex: int):

@@ -14,6 +14,7 @@ from .model import Classes
 from .model_flow import ModelFlow
 from .pointing import Pointing
 from .region import RegionChoice
+from .sizing import Sizing
 from .turns import Turns
 from .widgets import BAD, BUSY, IDLE, OK, WARN
 from .worker import LiveWorker
@@ -53,6 +54,7 @@ class Controller:
         self.refresh_escape()
         self.images = ImageFlow(self)
         self.models = ModelFlow(self)
+        self.sizing = Sizing(self)
         self.pointing = Pointing(self)
         self._connect()
 
@@ -99,7 +101,7 @@ class Controller:
         self.frames.forget()
         self.panel.priors.notice.clear()
         if not keep_marks:
-            settings = replace(self.settings, centres={}, volumes={})
+            settings = self.sizing.with_locked(replace(self.settings, centres={}))
             self.panel.priors.set_network({})
             self.panel.priors.set_settings(settings)
 
@@ -133,6 +135,7 @@ class Controller:
             self.panel.image.notice.say(strings.GREY)
         if self.region.apply():
             self.canvas.zoom_to(self.session.region)
+        self.panel.priors.suit(self.session.default_settings())
         self.pointing.begin()
         if self.session.ready and self.plain is not None:
             self._request()
@@ -173,7 +176,9 @@ class Controller:
             return
         pixels = int(self.plain.probs[0].size)
         order = self.classes.nesting if self.classes.ordered else ()
-        found = edits.conflict(self.settings, self.classes.objects, order, pixels)
+        found = edits.conflict(
+            self.settings, self.classes.objects, order, pixels, self.sizing.locked
+        )
         if found is not None:
             text, label = found
             self.worker.cancel()
@@ -240,9 +245,10 @@ class Controller:
             status.progress(0, 0)
 
     def reset(self) -> None:
-        """Go back to the trained settings; centres stay."""
+        """Go back to the trained settings; centres and locked volumes stay."""
         trained = self.panel.priors.trained
-        self.panel.priors.edit(replace(trained, centres=self.settings.centres))
+        kept = replace(trained, centres=self.settings.centres)
+        self.panel.priors.edit(self.sizing.with_locked(kept))
 
     def say_ready(self) -> None:
         """Say that Run can be pressed, or that there is no image."""

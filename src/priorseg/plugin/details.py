@@ -3,10 +3,10 @@
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QLineEdit, QSizePolicy, QWidget
 
-from ..spec import Range
 from . import strings
-from .forms import NAME_WIDTH, RangeRow
-from .widgets import Wrapped, button, column, describe, row
+from .forms import NAME_WIDTH
+from .volume_row import VolumeRow
+from .widgets import button, column, describe, row
 
 Points = tuple[tuple[float, float], ...]
 
@@ -32,33 +32,32 @@ class ClassDetails(QWidget):
     """Edit what the priors of the selected class need.
 
     Signals: ``volume(pixels, dragging)``, ``place()``, ``clear()``, ``radii(tuple)``,
-    ``circles(bool)``, ``wrong(sentence)``.
+    ``auto()``, ``circles(bool)``, ``wrong(sentence)``.
     """
 
     volume = Signal(float, bool)
     place = Signal()
     clear = Signal()
     radii = Signal(object)
+    auto = Signal()
     circles = Signal(bool)
     wrong = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
-        self._pixels = 1
         layout = column(self)
-        self.target = RangeRow("volume", Range(1, 2, log=True, unit="px"), 1, decimals=0)
-        self.target.moved.connect(self.volume.emit)
-        self._share = Wrapped()
-        layout.addWidget(self.target.native)
-        layout.addWidget(self._share)
+        self.volumes = VolumeRow()
+        self.volumes.wanted.connect(self.volume)
+        self.target = self.volumes.target
+        layout.addWidget(self.volumes)
         layout.addLayout(self._centre_row())
         layout.addLayout(self._radii_row())
 
     def controls(self) -> list[QWidget]:
         """Give the controls, from top to bottom."""
         return [
-            self.target.bar, self.target.field, self.place_button, self.clear_button,
-            self.radii_field, self.circles_button,
+            *self.volumes.controls(), self.place_button, self.clear_button,
+            self.radii_field, self.auto_button, self.circles_button,
         ]  # fmt: skip
 
     def _centre_row(self):
@@ -80,47 +79,9 @@ class ClassDetails(QWidget):
         self.radii_field.editingFinished.connect(self._on_radii)
         self.circles_button = button(strings.CIRCLES, strings.TIP_CIRCLES, checkable=True)
         self.circles_button.toggled.connect(self.circles)
-        return row(title, self.radii_field, self.circles_button, stretch=1)
-
-    def show_volume(
-        self, target: float | None, network: int, pixels: int, soft: float | None, hard: int | None
-    ) -> None:
-        """Show the wanted volume, the network's own and what is there now.
-
-        Parameters
-        ----------
-        target : float   wanted pixels; None = free
-        network : int    pixels by the network alone; the slider's middle
-        pixels : int     of the region
-        soft, hard : float, int   sum of probabilities and pixels of the label map, if known
-        """
-        pixels = max(pixels, 2)
-        middle = max(network, 1)
-        self.target.trained = float(middle)
-        low = max(1, min(middle // 4, pixels // 2))
-        bounds = Range(low, max(low + 1, min(pixels, 4 * middle)), log=True, unit="px")
-        if self.target.bounds != bounds and not self.target.bar.isSliderDown():
-            self.target.set_bounds(bounds, Range(1, pixels))
-        if not self.target.bar.isSliderDown():
-            self.target.set(network if target is None else target)
-        self._tell_volume(target, network, pixels, soft, hard)
-
-    def _tell_volume(
-        self, target: float | None, network: int, pixels: int, soft: float | None, hard: int | None
-    ) -> None:
-        """Write what `show_volume` was told; a free volume has no number to ask for."""
-        field = self.target.field
-        field.setEnabled(target is not None)
-        field.setToolTip(strings.TIP_FREE_VOLUME if target is None else self.target.bar.toolTip())
-        if target is None:
-            text = strings.NETWORK_VOLUME if hard is None else strings.FREE_VOLUME
-            share = 100 * (network if hard is None else hard) / pixels
-            self._share.setText(text.format(hard=hard, share=share, network=network))
-            return
-        text = strings.SHARE.format(share=100 * self.target.value / pixels, network=network)
-        if soft is not None and hard is not None:
-            text += "\n" + strings.SOFT_HARD.format(soft=soft, hard=hard)
-        self._share.setText(text)
+        self.auto_button = button(strings.AUTO_RADII, strings.TIP_AUTO_RADII)
+        self.auto_button.clicked.connect(self.auto)
+        return row(title, self.radii_field, self.auto_button, self.circles_button, stretch=1)
 
     def show_centres(self, points: Points, armed: bool) -> None:
         """Show where the centres are, and whether a click places one."""

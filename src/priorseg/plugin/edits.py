@@ -1,6 +1,6 @@
 """Edits of the settings, one per control; pure functions, no Qt."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -127,7 +127,11 @@ def family(certificate: str) -> tuple[str, int | None]:
 
 
 def conflict(
-    settings: Settings, names: Mapping[int, str], order: Sequence[int], pixels: int
+    settings: Settings,
+    names: Mapping[int, str],
+    order: Sequence[int],
+    pixels: int,
+    locked: Container[int] = (),
 ) -> tuple[str, int] | None:
     """Find volume targets that no label map can have.
 
@@ -136,6 +140,7 @@ def conflict(
     names : mapping   label -> name of its object
     order : labels    whose volumes hold those before them, innermost first; may be empty
     pixels : int      of the region that is solved
+    locked : labels   that are freed only if there is no other
 
     Returns
     -------
@@ -148,7 +153,7 @@ def conflict(
             return (
                 f"{names[inner_label]} {inner:,.0f} px > {names[label]} {volume:,.0f} px, but "
                 f"{names[inner_label]} lies inside {names[label]}.",
-                inner_label,
+                _to_free((label, inner_label), locked),
             )
         if label in settings.volumes:
             inner, inner_label = volume, label
@@ -156,5 +161,10 @@ def conflict(
     total = sum(settings.volumes[key] for key in outermost)
     if total > pixels:
         text = " + ".join(f"{names[k]} {settings.volumes[k]:,.0f} px" for k in outermost)
-        return f"{text} is more than the region's {pixels:,} px.", outermost[-1]
+        return f"{text} is more than the region's {pixels:,} px.", _to_free(outermost, locked)
     return None
+
+
+def _to_free(labels: Sequence[int], locked: Container[int]) -> int:
+    """Give the last label that is not locked; of locked ones the last."""
+    return next((label for label in reversed(labels) if label not in locked), labels[-1])

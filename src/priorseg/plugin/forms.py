@@ -70,6 +70,7 @@ class RangeRow:
 
     def __init__(self, name: str, bounds: Range, value: float, *, decimals: int = 2) -> None:
         self.name, self.trained = name, float(value)
+        self.factor = 1.0  # from the value to the number that is shown
         self.bounds = self.limits = bounds
         self._title = Label(value=strings.parameter(name))
         self._slider = Slider(min=0, max=STEPS, readout=False)
@@ -88,14 +89,26 @@ class RangeRow:
 
     @property
     def value(self) -> float:
-        """Give the number shown."""
-        return float(self._number.value)
+        """Give the value, in its own unit whatever is shown."""
+        return float(self._number.value) / self.factor
+
+    def show_in(self, unit: str, factor: float) -> None:
+        """Show the number in another unit: `factor` of it are one of the value's own."""
+        if (unit, factor) == (self.field.suffix().strip(), self.factor):
+            return
+        value, self.factor = self.value, factor
+        digits = max(0, min(6, 1 - math.floor(math.log10(factor)))) if factor != 1 else 0
+        with self._number.changed.blocked():
+            self.field.setDecimals(digits)
+            self.field.setSuffix(f" {unit}")
+            self.field.setRange(self.limits.low * factor, self.limits.high * factor)
+        self.set(value)
 
     def set(self, value: float) -> None:
         """Show a value without telling anyone."""
         value = min(max(float(value), self.limits.low), self.limits.high)
         with self._slider.changed.blocked(), self._number.changed.blocked():
-            self._number.value = value
+            self._number.value = value * self.factor
             self._slider.value = position(value, self.bounds)
 
     def set_bounds(self, bounds: Range, limits: Range | None = None) -> None:
@@ -103,8 +116,16 @@ class RangeRow:
         value = self.value
         self.bounds, self.limits = bounds, limits or bounds
         with self._number.changed.blocked():
-            self.field.setRange(self.limits.low, self.limits.high)
+            low, high = self.limits.low * self.factor, self.limits.high * self.factor
+            self.field.setRange(low, high)
         self.set(value)
+
+    def set_trained(self, value: float) -> None:
+        """Change the value that a double click brings back; the tooltip names it."""
+        self.trained, bounds = float(value), self.bounds
+        tip = strings.slider_tip(bounds.help, bounds.low, bounds.high, bounds.unit, self.trained)
+        for widget in (self.bar, self.field, self._title.native):
+            widget.setToolTip(tip)
 
     def reset(self) -> None:
         """Go back to the trained value."""
@@ -136,13 +157,13 @@ class RangeRow:
 
     def _on_slider(self, place: int) -> None:
         with self._number.changed.blocked():
-            self._number.value = value_at(place, self.bounds)
+            self._number.value = value_at(place, self.bounds) * self.factor
         self.moved.emit(self.value, self.bar.isSliderDown())
 
     def _on_number(self, value: float) -> None:
         with self._slider.changed.blocked():
-            self._slider.value = position(value, self.bounds)
-        self.moved.emit(float(value), False)
+            self._slider.value = position(value / self.factor, self.bounds)
+        self.moved.emit(value / self.factor, False)
 
     def _on_release(self) -> None:
         self.moved.emit(self.value, False)
@@ -182,6 +203,11 @@ class PriorForm:
         """Show values without telling anyone."""
         for name in self.rows.keys() & values.keys():
             self.rows[name].set(values[name])
+
+    def set_trained(self, values: Mapping[str, Any]) -> None:
+        """Change the values that a double click brings back."""
+        for name in self.rows.keys() & values.keys():
+            self.rows[name].set_trained(values[name])
 
     def _on_moved(self, _value: float, dragging: bool) -> None:
         self.moved.emit(dragging)

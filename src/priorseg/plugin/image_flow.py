@@ -110,6 +110,7 @@ class ImageFlow:
     def _show_info(self) -> None:
         session, grey = self.desk.session, not self.canvas.image.rgb
         self.panel.image.show_info(session.info, session.plane, grey=grey)
+        self.desk.sizing.show_pixel(session.info)
         self.panel.image.invert.setVisible(grey and not self.knows_grey)
 
     def arguments(self) -> dict[str, Any]:

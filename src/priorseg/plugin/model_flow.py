@@ -35,6 +35,7 @@ class ModelFlow:
         self.panel.model.choose(name)
         self.panel.model.notice.clear()
         desk.classes = None
+        desk.sizing.forget()
         desk.images.fresh = False  # colours or grey, as the model wants
         desk.forget_result(keep_marks=False)
         if desk.canvas.image is not None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
+from ..exchange.units import short_unit
 from . import strings
 
 ALIKE = 0.01  # edges of a pixel that differ by less count as equal; so do right angles
@@ -37,7 +38,7 @@ def read(layer: Image) -> dict[str, Any]:
         "array": array,
         "axes": "TZ"[2 - stack :] + "YX" + "C" * bool(layer.rgb),
         "spacing": tuple(float(np.linalg.norm(edge)) for edge in pixel_edges(layer)),
-        "units": "px" if units[0] in ("pixel", "pixels") else units[0],
+        "units": short_unit(units[0]) or "px",
         "name": layer.name,
     }
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from ..session import Settings
+from ..session.lengths import carried
 from ..spec import registered
 from . import edits, strings
 from .class_table import ClassTable
@@ -124,6 +125,15 @@ class PriorsSection(QWidget):
         for before, after in pairwise(chain):
             self.setTabOrder(before, after)
 
+    def suit(self, trained: Settings) -> None:
+        """Take the trained settings of a region of another size; changed lengths grow with it."""
+        settings = carried(self.settings, self.trained, trained)
+        self.trained = trained
+        for name, form in self.forms.items():
+            form.set_trained(edits.smoother_values(trained, name))
+        if settings != self.settings:
+            self.set_settings(settings)
+
     def set_settings(self, settings: Settings) -> None:
         """Show other settings without announcing them."""
         self.settings = settings
@@ -225,7 +235,7 @@ class PriorsSection(QWidget):
             hard = self.classes.counts(frame.counts)[label]
             if frame.final and label in settings.volumes:  # nobody reads it off a sketch
                 soft, hard = self.classes.volumes(frame, label)
-        self.details.show_volume(
+        self.details.volumes.show_target(
             settings.volumes.get(label), self._network.get(label, 0), pixels, soft, hard
         )
         self.details.show_centres(settings.centres.get(label, ()), self._armed == label)
