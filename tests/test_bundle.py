@@ -85,6 +85,18 @@ def test_the_loaded_network_differs_by_rounding_only(tmp_path, norm, depth):
     torch.testing.assert_close(found, wanted, atol=5e-3, rtol=0)
 
 
+def test_lengths_of_the_first_version_are_pixels_of_any_image(good, tmp_path):
+    def older(description):
+        description.update(version=1)
+        del description["lengths"]
+
+    loaded = load_bundle(rewrite(good, tmp_path / "old.priorseg", older))
+    assert (loaded.lengths, load_bundle(good).lengths) == ("image", "working")
+    assert loaded.priors(480, 480)[0].settings() == load_bundle(good).priors(48, 48)[0].settings()
+    again = load_bundle(save_bundle(tmp_path / "again.priorseg", loaded))
+    assert again.lengths == "image"
+
+
 def test_saving_what_was_loaded_gives_the_same_bytes(good, tmp_path):
     again = save_bundle(tmp_path / "again.priorseg", load_bundle(good))
     assert again.read_bytes() == good.read_bytes()
@@ -254,7 +266,9 @@ HOSTILE = {
     "other preprocessing": lambda d: d["preprocessing"].update(size=10**7),
     "a wrong card": lambda d: d["card"].update(labels={"0": "a"}),
     "too few labels": lambda d: d["card"].update(labels={"0": "a", "1": "b"}),
-    "another version": lambda d: d.update(version=2),
+    "another version": lambda d: d.update(version=3),
+    "odd lengths": lambda d: d.update(lengths="mm"),
+    "no lengths": lambda d: d.pop("lengths"),
     "another format": lambda d: d.update(format="x"),
     "no head": lambda d: d.pop("head"),
     "no card": lambda d: d.pop("card"),

@@ -25,7 +25,7 @@ from priorseg.phantoms import cup_disc
 
 @dataclass
 class BrightIsObject:
-    """A segmenter without a network: the logit is the brightness."""
+    """A segmenter without a network: the logit is the brightness; lengths are of 10 px images."""
 
     head: Any = field(default_factory=lambda: VariationalHead([priors.TotalVariation(0.01)]))
     labels: dict[int, str] = field(default_factory=lambda: {0: "background", 1: "object"})
@@ -34,11 +34,15 @@ class BrightIsObject:
     def network_precision(self, precision: str) -> str:
         return {"auto": "float32"}.get(precision, precision)
 
+    def priors(self, height: int, width: int, object_px: float | None = None) -> list[Any]:
+        return [prior.enlarged(max(height, width) / 10) for prior in self.head.priors]
+
     def segment(
         self,
         image: Any,
         *,
         scene: Scene,
+        priors: Any,
         plain: bool = False,
         object_px: float | None = None,
         precision: str = "auto",
@@ -49,7 +53,7 @@ class BrightIsObject:
         grey = np.asarray(image, float)
         grey = grey if grey.ndim == 2 else grey.mean(2)
         logit = torch.from_numpy(grey / 255 - 0.5)
-        head = VariationalHead() if plain else self.head
+        head = VariationalHead([] if plain else priors)
         return head.solve(torch.stack((-logit, logit))[None], scene).decode()
 
 
@@ -241,8 +245,19 @@ def test_an_unknown_model_is_an_error_of_the_command(tmp_path: Path, capsys: Any
 
 def test_a_prior_replaces_the_one_of_the_same_name() -> None:
     asked = request.Request((request.parse_prior("total_variation(weight=3)"),))
-    segmenter = request.with_priors(BrightIsObject(), asked)  # type: ignore[arg-type]
-    assert [float(p.weight) for p in segmenter.head.priors] == [pytest.approx(3)]
+    found = request.with_priors(BrightIsObject().priors(20, 10), request.make_priors(asked))
+    assert [float(p.weight) for p in found] == [pytest.approx(3)]
+
+
+def test_the_certificate_names_the_priors_in_pixels_of_the_image(folder: Path) -> None:
+    assert run("square.png", "--prior", "threshold_dynamics(sigma=1.5)") == 0
+    assert certificate()["planes"][0]["priors"] == [
+        {"name": "total_variation", "weight": pytest.approx(0.01 * 24 / 10)},
+        {"name": "threshold_dynamics", "weight": pytest.approx(2), "sigma": pytest.approx(1.5),
+         "edge": 0},
+    ]  # fmt: skip
+    assert run("square.png", "--plain") == 0
+    assert certificate()["planes"][0]["priors"] == []
 
 
 def test_volumes_of_nested_objects_go_to_their_channels() -> None:

@@ -45,6 +45,7 @@ def describe(segmenter: Segmenter) -> dict[str, Any]:
             "priors": [{"name": p.name, "settings": p.settings()} for p in head.priors],  # type: ignore[operator]
         },
         "preprocessing": segmenter.preprocessing.settings(),
+        "lengths": segmenter.lengths,
     }
 
 
@@ -110,7 +111,8 @@ def build(description: Mapping[str, Any], card: Card, table: Mapping[str, Entry]
             **_arguments(Preprocessing, description.get("preprocessing"), "The preprocessing")
         )
         network = constructor(**settings)
-        segmenter = Segmenter(network, head, card, preprocessing=preprocessing)
+        lengths = description.get("lengths") if description.get("version") != 1 else "image"
+        segmenter = Segmenter(network, head, card, preprocessing=preprocessing, lengths=lengths)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise BundleError(f"The parts of the bundle do not fit together: {error}") from None
     return segmenter.requires_grad_(False).eval()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = "priorseg-bundle"
-VERSION = 1
+VERSION = 2  # 1 lacks `lengths`: those of its priors are pixels of any image
 MAX_FILE = 512 * 2**20  # bytes
 MAX_HEADER = 4 * 2**20  # bytes
 MAX_TENSORS = 4096
@@ -132,10 +132,11 @@ def _parse_header(raw: bytes, size: int) -> Header:
         raise BundleError(
             f"The description says format {description.get('format')!r}, {FORMAT!r} is needed."
         )
-    if description.get("version") != VERSION or isinstance(description.get("version"), bool):
+    version = description.get("version")
+    if isinstance(version, bool) or version not in range(1, VERSION + 1):
         raise BundleError(
-            f"The bundle has version {description.get('version')!r}; this program "
-            f"reads version {VERSION}. Use the program that wrote it, or newer."
+            f"The bundle has version {version!r}; this program reads versions 1 to {VERSION}. Use "
+            "the program that wrote it, or newer."
         )
     table = parse_table(whole, size - 8 - len(raw))
     return Header(description, metadata["priorseg"], metadata["sha256"], table, 8 + len(raw))

@@ -30,6 +30,10 @@ class Card:
                            'click' = a person; 'network' = proposed from the logits
     inner : mapping        star-shaped label -> label of an inner part of the object, which does
                            not touch those of others, from which centres are proposed
+    second_look : float    0 = the network sees an image once; else it also sees the square about
+                           the largest object found, its side so many times the diameter of the
+                           object (at least 1), see `looks.Looks`
+    mirror : bool          whether the network sees each image mirrored too; logits are the mean
 
     Raises
     ------
@@ -52,6 +56,8 @@ class Card:
     roi: str | None = None
     centres: str = "click"
     inner: Mapping[int, int] = field(default_factory=dict)
+    second_look: float = 0.0
+    mirror: bool = False
 
     def __post_init__(self) -> None:
         for name in ("name", "title", "description", "licence", "data", "split"):
@@ -75,6 +81,13 @@ class Card:
             raise ValueError(
                 f"card.object_px must be a number of pixels > 0, got {self.object_px!r}."
             )
+        look = self.second_look
+        if isinstance(look, bool) or not isinstance(look, int | float) or not _sides(look):
+            raise ValueError(
+                f"card.second_look must be 0 or a number of diameters from 1 to 10, got {look!r}."
+            )
+        if not isinstance(self.mirror, bool):
+            raise ValueError(f"card.mirror must be True or False, got {self.mirror!r}.")
         if self.roi not in (None, "disc"):
             raise ValueError(f"card.roi must be 'disc' or None, got {self.roi!r}.")
         if self.centres not in ("click", "network"):
@@ -130,6 +143,10 @@ class Card:
             if key in values and not isinstance(values[key], list | tuple):
                 raise ValueError(f"card.{key} must be a list.")
         return cls(**values)
+
+
+def _sides(look: float) -> bool:
+    return look == 0 or 1 <= look <= 10
 
 
 def _whole(name: str, value: Any) -> int:

@@ -1,7 +1,7 @@
 """Decide how one image is solved, whole or in parts, and whether it fits into memory."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -26,7 +26,7 @@ class Solving:
     ----------
     head : VariationalHead
     scene : Scene
-    plain : bool      leave the priors out
+    priors : list     lengths in pixels of this image; empty = the link alone
     shape : (Y, X)    of the image
     guide : call      completes the scene once the logits (1, K, Y, X) are there; None = as it is
     """
@@ -35,11 +35,11 @@ class Solving:
         self,
         head: VariationalHead,
         scene: Scene,
-        plain: bool,
+        priors: Sequence[Prior],
         shape: tuple[int, int],
         guide: Callable[[Tensor, Scene], Scene] | None = None,
     ) -> None:
-        self.priors: list[Prior] = [] if plain else list(head.priors)  # type: ignore[arg-type]
+        self.priors = list(priors)
         self.scene, self.shape, self.link = scene, shape, head.link
         self.guide = guide if self.priors else None
         self.sweeps = head.sweeps if self.priors else 0

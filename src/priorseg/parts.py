@@ -60,9 +60,9 @@ class Steps:
         if self._cancelled():
             raise Cancelled("The segmentation was stopped.")
 
-    def take(self) -> None:
-        """Tell that a step is done."""
-        self.done += 1
+    def take(self, count: int = 1) -> None:
+        """Tell that a step is done, or several were not needed."""
+        self.done += count
         self._progress(self.done, self.total)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .kernels.room import Room
 from .links import SOFTMAX, Link
 from .scene import Scene
+from .spec import enlarged
 
 Dual = tuple[Tensor, ...]
 
@@ -163,6 +164,23 @@ class Prior(nn.Module):
     def settings(self) -> dict[str, Any]:
         """Give the constructor arguments that rebuild this prior, as plain values."""
         raise NotImplementedError
+
+    def enlarged(self, factor: float) -> "Prior":
+        """Give the prior that does the same on an image enlarged by a factor; itself for 1.
+
+        Parameters
+        ----------
+        factor : float   > 0; lengths are multiplied by it within their range, see `spec.enlarged`
+
+        Raises
+        ------
+        ValueError  for a factor that is not a finite number > 0.
+        """
+        settings = enlarged(type(self), self.settings(), factor)
+        if factor == 1:
+            return self
+        here = next(self.parameters(), torch.zeros(())).device
+        return type(self)(**settings).to(here)
 
 
 def nothing(like: Tensor) -> Tensor:

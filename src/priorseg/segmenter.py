@@ -1,7 +1,7 @@
 """A trained network with its preprocessing and its priors: image in, label map out."""
 
-import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
@@ -12,26 +12,17 @@ from .decode import Decoded
 from .guidance import with_centres
 from .head import VariationalHead
 from .inference import SMALLER, Solving
+from .looks import Looks, working_shape
 from .memory import demand
 from .parts import Steps
-from .preprocessing import Picture, Preprocessing, resize
+from .preprocessing import Preprocessing
+from .prior import Prior
 from .scene import Scene
-from .tiles import (
-    Cancelled,
-    Precision,
-    Progress,
-    Stop,
-    Working,
-    number_type,
-    ramp,
-    run_network,
-    tile_windows,
-)
+from .tiles import Cancelled, Precision, Progress, Stop, number_type, ramp, tile_windows
 
 __all__ = ["Cancelled", "Segmenter", "ramp", "tile_windows"]
 
-_LONGEST = 2**15  # pixels; a side of the working image
-_TILE_BYTES = 1024  # per pixel of a tile, for the network's inner layers
+Lengths = Literal["working", "image"]
 
 
 class Segmenter(nn.Module):
@@ -44,6 +35,9 @@ class Segmenter(nn.Module):
     head : VariationalHead         priors, sweeps, temperature and link
     card : Card                    names the labels
     preprocessing : Preprocessing
+    lengths : str                  what the lengths of the head's priors (sigma, radii) are pixels
+                                   of: 'working' = the size the network works at, so that they
+                                   grow with the image, see `priors`; 'image' = any image
 
     Raises
     ------
@@ -59,8 +53,12 @@ class Segmenter(nn.Module):
         card: Card,
         *,
         preprocessing: Preprocessing | None = None,
+        lengths: Lengths = "working",
     ) -> None:
         super().__init__()
+        if lengths not in ("working", "image"):
+            raise ValueError(f"lengths must be 'working' or 'image', got {lengths!r}.")
+        self.lengths: Lengths = lengths
         self.backbone, self.head, self.card = backbone, head, card
         channels, outputs = int(backbone.in_channels), int(backbone.out_channels)  # type: ignore[arg-type]
         self.preprocessing = preprocessing or Preprocessing(channels=channels)
@@ -111,7 +109,8 @@ class Segmenter(nn.Module):
 
         The image is brought to the working scale and, where it is larger than a tile, seen in
         overlapping tiles that are blended. Large images are read part by part: beside the image
-        there are the logits and little more.
+        there are the logits and little more. The card may ask for a second, closer look, or for a
+        mirrored one, see `looks.Looks`.
 
         Parameters
         ----------
@@ -121,7 +120,8 @@ class Segmenter(nn.Module):
         precision : str               of the network: 'float32'; 'bfloat16', which moves logits by
                                       some hundredths; 'auto' = bfloat16 where the CPU multiplies
                                       matrices of it, see `network_precision`
-        progress : call               told the number of finished and of all tiles
+        progress : call               told the number of finished and of all tiles; tiles of a
+                                      second look that was not needed count as finished
         cancelled : call              asked before every tile
 
         Returns
@@ -134,38 +134,18 @@ class Segmenter(nn.Module):
         TooLarge    (a ValueError) if the image does not fit into memory.
         Cancelled   if `cancelled` says so.
         """
+        looks = self._looks(image, object_px)
+        demand(looks.bytes, looks.picture.shape, remedy=SMALLER)
+        stop = cancelled or _never
+        return looks.run(precision, Steps(looks.steps, progress or _ignore, stop), stop)
+
+    def _looks(self, image: NDArray[Any], object_px: float | None) -> Looks:
         picture = self.preprocessing.picture(image)
-        working = self._working_shape(picture.shape, object_px)
-        demand(self._network_bytes(picture.shape, working), picture.shape, remedy=SMALLER)
-        return self._logits(picture, working, precision, progress or _ignore, cancelled or _never)
-
-    def _logits(
-        self,
-        picture: Picture,
-        working: tuple[int, int],
-        precision: Precision,
-        progress: Progress,
-        cancelled: Stop,
-    ) -> Tensor:
-        training = self.backbone.training
-        self.backbone.eval()
-        try:
-            logits = run_network(
-                self.backbone,
-                Working(picture, working, self.preprocessing),
-                self._channels,
-                self.preprocessing,
-                precision=precision,
-                progress=progress,
-                cancelled=cancelled,
-            )
-        finally:
-            self.backbone.train(training)
-        return resize(logits, *picture.shape)
-
-    @property
-    def _channels(self) -> int:
-        return int(self.backbone.out_channels)  # type: ignore[arg-type]
+        looks = Looks(
+            self.backbone, self.preprocessing, self.card, self.head.link, picture, object_px
+        )
+        _ = looks.working  # a diameter that cannot be is refused here
+        return looks
 
     def network_precision(self, precision: Precision = "auto") -> str:
         """Say what the network computes with here: 'float32' or 'bfloat16'; see `logits`."""
@@ -178,6 +158,7 @@ class Segmenter(nn.Module):
         *,
         scene: Scene | None = None,
         plain: bool = False,
+        priors: Sequence[Prior] | None = None,
         object_px: float | None = None,
         precision: Precision = "auto",
         progress: Progress | None = None,
@@ -196,6 +177,8 @@ class Segmenter(nn.Module):
                                       star-shaped objects that it lacks are proposed if the card
                                       says so, see `guide`
         plain : bool                  leave the priors out; the link stays
+        priors : list of Prior        in place of the trained ones, lengths in pixels of this
+                                      image; None = what `priors` gives for it
         object_px, precision          see `logits`
         progress : call               told the number of finished and of all steps: tiles of the
                                       network, then sweeps or parts of the solver
@@ -212,30 +195,52 @@ class Segmenter(nn.Module):
         TooLarge    (a ValueError) if the image does not fit into memory.
         Cancelled   if `cancelled` says so.
         """
-        picture = self.preprocessing.picture(image)
-        working = self._working_shape(picture.shape, object_px)
-        known = scene or Scene(spacing=(1.0, 1.0))
+        looks = self._looks(image, object_px)
+        shape, known = looks.picture.shape, scene or Scene(spacing=(1.0, 1.0))
+        chosen = self.priors(*shape, object_px) if priors is None else list(priors)
         solving = Solving(
             self.head,
             known,
-            plain,
-            picture.shape,
-            lambda o, s: self.guide(o, s, object_px=object_px),
+            [] if plain else chosen,
+            shape,
+            lambda o, s: self.guide(o, s, object_px=object_px, priors=chosen),
         )
-        solving.check(self._network_bytes(picture.shape, working), self._channels)
-        rule, stop = self.preprocessing, cancelled or _never
-        tiles = sum(1 for _ in tile_windows(*working, rule.tile, rule.overlap))
-        steps = Steps(tiles + solving.steps, progress or _ignore, stop)
+        solving.check(looks.bytes, looks.channels)
+        stop = cancelled or _never
+        steps = Steps(looks.steps + solving.steps, progress or _ignore, stop)
         device = next(self.backbone.parameters()).device
         with torch.no_grad():
             return solving.run(
-                self._logits(picture, working, precision, lambda done, total: steps.take(), stop),
-                lambda: rule.tensor(image).to(device),
+                looks.run(precision, steps, stop),
+                lambda: self.preprocessing.tensor(image).to(device),
                 steps,
             )
 
+    def priors(self, height: int, width: int, object_px: float | None = None) -> list[Prior]:
+        """Give the trained priors as they act on an image of a size, lengths in its pixels.
+
+        Lengths are multiplied by `scale`, within the ranges that the priors declare: a sigma stays
+        between 0.5 and 40 px, radii between 1 and 64 (hulls of label maps are exact whatever the
+        radii), unless training itself went beyond. Under ``lengths='image'`` they stay.
+        """
+        factor = self.scale(height, width, object_px) if self.lengths == "working" else 1.0
+        return [prior.enlarged(factor) for prior in self.head.priors]  # type: ignore[operator]
+
+    def scale(self, height: int, width: int, object_px: float | None = None) -> float:
+        """Give the pixels of an image of a size over those that the network sees of it at first.
+
+        A second look does not count: lengths must not depend on what was found.
+        """
+        working = working_shape(self.preprocessing, self.card, (height, width), object_px)
+        return max(height, width) / max(working)
+
     def guide(
-        self, logits: Tensor, scene: Scene | None = None, *, object_px: float | None = None
+        self,
+        logits: Tensor,
+        scene: Scene | None = None,
+        *,
+        object_px: float | None = None,
+        priors: Sequence[Prior] | None = None,
     ) -> Scene:
         """Complete a scene as the card says: propose the star centres that it lacks.
 
@@ -247,6 +252,7 @@ class Segmenter(nn.Module):
         logits : (1, K, Y, X)   as `logits` gives them
         scene : Scene           what is known; its centres stay. None = pixels of edge 1
         object_px : float       diameter of the objects in this image, > 0; None = as the card says
+        priors : list of Prior  that will solve; None = the head's
 
         Returns
         -------
@@ -259,7 +265,7 @@ class Segmenter(nn.Module):
         return with_centres(
             scene,
             logits,
-            list(self.head.priors),  # type: ignore[arg-type]
+            list(self.head.priors if priors is None else priors),  # type: ignore[arg-type]
             self.head.link,
             temperature=self.head.temperature.detach(),
             object_px=typical if object_px is None else object_px,
@@ -268,28 +274,7 @@ class Segmenter(nn.Module):
 
     def object_px(self, height: int, width: int) -> float:
         """Give the card's diameter of an object in pixels of an image of a size."""
-        working = self.preprocessing.working_shape(height, width)
-        return self.card.object_px * max(height, width) / max(working)
-
-    def _network_bytes(self, shape: tuple[int, int], working: tuple[int, int]) -> int:
-        """Estimate what the network needs beside the image: logits twice if resized, one tile."""
-        pixels = math.prod(working) + (math.prod(shape) if working != shape else 0)
-        return 4 * self._channels * pixels + _TILE_BYTES * min(
-            self.preprocessing.tile**2, math.prod(working)
-        )
-
-    def _working_shape(self, shape: tuple[int, int], object_px: float | None) -> tuple[int, int]:
-        if object_px is None:
-            return self.preprocessing.working_shape(*shape)
-        if not 0 < object_px < float("inf"):
-            raise ValueError(f"object_px must be a number of pixels > 0, got {object_px}.")
-        scale = self.card.object_px / object_px
-        if max(shape) * scale > _LONGEST:
-            raise ValueError(
-                f"object_px {object_px} would enlarge the image {shape} by {scale:.1f} to more "
-                f"than {_LONGEST} pixels. The model expects objects of {self.card.object_px} px."
-            )
-        return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+        return self.card.object_px * self.scale(height, width)
 
 
 def _ignore(done: int, total: int) -> None:

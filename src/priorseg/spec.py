@@ -6,7 +6,7 @@ slider, a command-line flag, a check and an entry in a bundle.
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -21,6 +21,8 @@ class Range:
     log : bool          whether the slider moves in equal ratios
     unit : str          shown behind the number; empty for none
     help : str          one sentence for a tooltip
+    grows : bool        whether the number grows with an enlarged image: a length in pixels, or the
+                        cost of a pixel length of outline; see `enlarged`
     """
 
     low: float
@@ -28,6 +30,7 @@ class Range:
     log: bool = False
     unit: str = ""
     help: str = ""
+    grows: bool = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
@@ -75,6 +78,46 @@ def parameters(constructor: Callable[..., Any]) -> dict[str, Parameter]:
             bounds = next((extra for extra in extras if isinstance(extra, Range)), None)
         found[name] = Parameter(name, hint, bounds, argument.default)
     return found
+
+
+def enlarged(
+    constructor: Callable[..., Any], settings: Mapping[str, Any], factor: float
+) -> dict[str, Any]:
+    """Give the settings that do the same on an image enlarged by a factor.
+
+    What grows (see `Range`) is multiplied by the factor, and stops at the ends of its range unless
+    it lay beyond them before. Whole numbers are rounded, and those that become equal are merged.
+
+    Parameters
+    ----------
+    constructor : class or function with annotated arguments
+    settings : mapping   its arguments; what grows and is missing takes its default
+    factor : float       > 0; 1 = unchanged
+
+    Raises
+    ------
+    ValueError  for a factor that is not a finite number > 0.
+    """
+    if not (math.isfinite(factor) and factor > 0):
+        raise ValueError(f"The factor must be a finite number > 0, got {factor}.")
+    found = dict(settings)
+    if factor == 1:
+        return found
+    for name, entry in parameters(constructor).items():
+        if entry.range is None or not entry.range.grows:
+            continue
+        value = found[name] if entry.required else found.get(name, entry.default)
+        if isinstance(value, Sequence):
+            listed = (_grown(one, factor, entry.range, round) for one in value)
+            found[name] = list(dict.fromkeys(listed))
+        else:
+            found[name] = _grown(value, factor, entry.range, float)
+    return found
+
+
+def _grown(value: Any, factor: float, bounds: Range, kind: Callable[[Any], Any]) -> Any:
+    low, high = min(bounds.low, value), max(bounds.high, value)
+    return kind(min(max(value * factor, low), high))
 
 
 _registry: dict[str, type] = {}

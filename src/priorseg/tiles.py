@@ -197,8 +197,13 @@ def run_network(
     precision: str,
     progress: Progress,
     cancelled: Stop,
+    mirror: bool = False,
 ) -> Tensor:
     """Run a network over all tiles and blend what it says.
+
+    Parameters
+    ----------
+    mirror : bool   show it each tile mirrored too (left and right), and take the mean
 
     Returns
     -------
@@ -223,6 +228,8 @@ def run_network(
             seen = seen.contiguous(memory_format=torch.channels_last)  # what convolutions like
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 part = network(seen).float()
+                if mirror:
+                    part = (part + network(seen.flip(3)).float().flip(3)) / 2
             if len(tiles) > 1:
                 part = part * (tall[:, None] * wide[None]).to(device)
             total[..., rows, columns] += part

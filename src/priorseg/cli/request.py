@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..links import Link
+    from ..prior import Prior
     from ..scene import Scene
     from ..segmenter import Segmenter
 
@@ -110,25 +111,22 @@ def parse(arguments: argparse.Namespace) -> Request:
     return Request(tuple(dict.fromkeys(chosen)), centres, volumes, arguments.plain)
 
 
-def with_priors(segmenter: "Segmenter", request: Request) -> "Segmenter":
-    """Add the wanted priors to a segmenter's head, in place of those with the same target.
+def make_priors(request: Request) -> "list[Prior]":
+    """Build the wanted priors; lengths are pixels of the image.
 
     Raises
     ------
     ValueError  for an unknown prior or setting; names the known ones.
     """
-    from torch import nn
-
     from ..priors import make_prior
 
-    priors: dict[tuple[object, object], nn.Module] = {
-        _target(prior): prior for prior in segmenter.head.priors
-    }
-    for choice in request.priors:
-        prior = make_prior(choice.name, choice.settings)
-        priors[_target(prior)] = prior
-    segmenter.head.priors = nn.ModuleList(priors.values())
-    return segmenter
+    return [make_prior(choice.name, choice.settings) for choice in request.priors]
+
+
+def with_priors(trained: "Sequence[Prior]", wanted: "Sequence[Prior]") -> "list[Prior]":
+    """Add the wanted priors to those of a network, in place of those with the same target."""
+    priors = {_target(prior): prior for prior in (*trained, *wanted)}
+    return list(priors.values())
 
 
 def _target(prior: object) -> tuple[object, object]:

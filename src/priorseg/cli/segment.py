@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from ..io import read_image, write_labels
 from .region import Region, choose_region, parse_region
-from .request import Request, make_scene, parse, with_priors
+from .request import Request, make_priors, make_scene, parse, with_priors
 
 if TYPE_CHECKING:
     from ..decode import Decoded
+    from ..prior import Prior
     from ..segmenter import Segmenter
     from ..tiles import Precision
 
@@ -76,8 +77,13 @@ class ProgressLine:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def report(decoded: "Decoded", region: Region, names: Mapping[int, str]) -> dict[str, Any]:
-    """Give the region, its pixel counts and the certificates as plain values."""
+def report(
+    decoded: "Decoded", region: Region, names: Mapping[int, str], priors: "Sequence[Prior]" = ()
+) -> dict[str, Any]:
+    """Give the region, its pixel counts, the priors and the certificates as plain values.
+
+    Lengths of the priors are pixels of the image.
+    """
     labels = decoded.labels[0].cpu().numpy()
     return {
         "region": {
@@ -85,6 +91,7 @@ def report(decoded: "Decoded", region: Region, names: Mapping[int, str]) -> dict
             for axis, part in zip(("rows", "columns"), region, strict=True)
         },
         "pixels": {name: int((labels == label).sum()) for label, name in names.items()},
+        "priors": [{"name": prior.name, **prior.settings()} for prior in priors],
         "certificates": {name: asdict(c) for name, c in decoded.certificates.items()},
     }
 
@@ -95,6 +102,7 @@ class _Job:
 
     segmenter: "Segmenter"
     request: Request
+    priors: "list[Prior]"
     folder: Path
     model: str
     tiff: bool
@@ -125,12 +133,15 @@ def segment_file(path: Path, job: _Job) -> tuple[NDArray[Any], list[dict[str, An
         plane = take_plane(stored.array, info, index)
         region = choose_region(plane, job.region, job.segmenter.card)
         scene = make_scene(job.request, info.spacing, region, job.segmenter)
+        height, width = plane[region].shape[:2]
+        trained = job.segmenter.priors(height, width, job.object_px)
+        priors = [] if job.request.plain else with_priors(trained, job.priors)
         line = ProgressLine(path.name if info.planes == 1 else f"{path.name}, plane {index + 1}")
         try:
             decoded = job.segmenter.segment(
                 plane[region],
                 scene=scene,
-                plain=job.request.plain,
+                priors=priors,
                 object_px=job.object_px,
                 precision=job.precision,
                 progress=line,
@@ -138,7 +149,7 @@ def segment_file(path: Path, job: _Job) -> tuple[NDArray[Any], list[dict[str, An
         finally:
             line.clear()
         labels[index][region] = decoded.labels[0].cpu().numpy()
-        reports.append(report(decoded, region, job.segmenter.labels))
+        reports.append(report(decoded, region, job.segmenter.labels, priors))
     return (labels[0] if info.planes == 1 else labels), reports
 
 
@@ -169,7 +180,8 @@ def _prepare(arguments: argparse.Namespace) -> _Job:
     if arguments.spacing and len(arguments.spacing) > 2:
         raise ValueError(f"--spacing takes one or two lengths, got {arguments.spacing}.")
     edges = tuple((arguments.spacing * 2)[-2:]) if arguments.spacing else None
-    segmenter = _on_device(with_priors(load_bundle(arguments.model), request), arguments.device)
+    priors = make_priors(request)
+    segmenter = _on_device(load_bundle(arguments.model), arguments.device)
     folder = Path(arguments.out)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out {folder} is a file; name a folder.")
@@ -177,6 +189,7 @@ def _prepare(arguments: argparse.Namespace) -> _Job:
     return _Job(
         segmenter=segmenter,
         request=request,
+        priors=priors,
         folder=folder,
         model=arguments.model,
         tiff=arguments.format == "tiff",

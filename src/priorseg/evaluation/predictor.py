@@ -101,7 +101,7 @@ class Predictor:
         head = segmenter.head
         self.network, self.link = Network(segmenter, precision), head.link
         self.guides = {"volumes": volumes, "centres": centres, "regressor": regressor}
-        self.priors: list[Prior] = []
+        self.priors: list[Prior] = []  # lengths of the trained ones are those of the bundle
         if self.mode.kind == "trained":
             self.priors = list(head.priors)  # type: ignore[arg-type]
         elif self.mode.kind == "post":
@@ -140,9 +140,12 @@ class Predictor:
         """
         start = perf_counter()
         scene = self._scene(logits, image, (truth, instances))
+        priors = self.priors
+        if self.mode.kind == "trained":
+            priors = self.network.segmenter.priors(*logits.shape[2:])
         solution = solve(
             logits,
-            self.priors,
+            priors,
             scene,
             sweeps=self.sweeps,
             temperature=self.temperature,

@@ -79,7 +79,7 @@ class Convex(Prior):
         labels: Sequence[int],
         radii: Annotated[
             Sequence[int],
-            Range(1, 64, unit="px", help="Sizes of the discs that look for dents."),
+            Range(1, 64, unit="px", help="Sizes of the discs that look for dents.", grows=True),
         ] = (2, 4, 8, 12, 16),
         single: bool = False,
     ) -> None:

@@ -125,7 +125,15 @@ class ThresholdDynamics(Prior):
             float, Range(0.01, 20, log=True, help="Higher: shorter, smoother outlines.")
         ] = 2.0,
         sigma: Annotated[
-            float, Range(0.5, 10, log=True, unit="px", help="Size of the detail that is smoothed.")
+            float,
+            Range(
+                0.5,
+                40,
+                log=True,
+                unit="px",
+                help="Size of the detail that is smoothed.",
+                grows=True,
+            ),
         ] = 2.0,
         edge: Annotated[
             float, Range(0.0, 20.0, help="Higher: outlines keep to the edges of the image.")

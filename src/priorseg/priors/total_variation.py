@@ -66,7 +66,7 @@ class TotalVariation(Prior):
     def __init__(
         self,
         weight: Annotated[
-            float, Range(0.01, 20, log=True, help="Higher: shorter, smoother outlines.")
+            float, Range(0.01, 20, log=True, help="Higher: shorter, smoother outlines.", grows=True)
         ] = 1.0,
     ) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from .cache import LogitsCache, pixel_key
 from .frame import Frame, Region
 from .inputs import Inputs
 from .settings import PriorChoice, Settings
-from .source import NO_IMAGE, NoLogits, Source, problem_of, region_of
+from .source import NO_IMAGE, NoLogits, Source, problem_of, region_of, trained_priors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,13 +56,17 @@ class Session(Inputs):
             self.set_model(segmenter)
 
     def default_settings(self) -> Settings:
-        """Give the settings that the network was trained with; nothing else is on."""
+        """Give the settings that the network was trained with; nothing else is on.
+
+        Lengths (sigma, radii) are pixels of the image: those that suit the region, see
+        `Segmenter.priors`; before there is an image those of training.
+        """
         source = self._source
         if source.segmenter is None or source.given is not None:
             return Settings()
         head = source.segmenter.head
         return Settings(
-            priors=tuple(PriorChoice(prior.name, prior.settings()) for prior in head.priors),
+            priors=tuple(PriorChoice(p.name, p.settings()) for p in trained_priors(source)),
             temperature=float(head.temperature),
             sweeps=int(head.sweeps),
             replay=True,

@@ -188,14 +188,15 @@ def _pool(planes: Tensor, stride: int) -> Tensor:
 def _coarse_choice(choice: PriorChoice, stride: int) -> PriorChoice:
     """Keep the ratio of every length to the image: a pixel is now `stride` pixels wide."""
     settings = dict(choice.settings)
-    if choice.name == "total_variation":
-        default = parameters(registered()[choice.name])["weight"].default
-        settings["weight"] = settings.get("weight", default) / stride
-    if choice.name == "threshold_dynamics":
-        default = parameters(registered()[choice.name])["sigma"].default
-        settings["sigma"] = settings.get("sigma", default) / stride
-    if "radii" in settings:
-        settings["radii"] = sorted({max(1, round(r / stride)) for r in settings["radii"]})
+    kind = registered().get(choice.name)
+    for name, entry in parameters(kind).items() if kind else ():
+        if entry.range is None or not entry.range.grows:
+            continue
+        value = settings.get(name, entry.default)
+        if isinstance(value, Sequence):
+            settings[name] = sorted({max(1, round(one / stride)) for one in value})
+        else:
+            settings[name] = value / stride  # below its range too: it is a preview
     return replace(choice, settings=settings)
 
 

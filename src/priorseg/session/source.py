@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..links import Link
+    from ..prior import Prior
     from .problem import Problem
 
 NO_IMAGE = "There is no image yet. Use set_image first."
@@ -48,6 +49,16 @@ def region_of(source: Source) -> Region:
         return slice(0, 0), slice(0, 0)
     rows, columns = source.info.shape
     return source.region or (slice(0, rows), slice(0, columns))
+
+
+def trained_priors(source: Source) -> "list[Prior]":
+    """Give the trained priors, lengths in pixels of the image if there is one."""
+    at_size = getattr(source.segmenter, "priors", None)
+    if source.info is None or at_size is None:
+        return list(source.segmenter.head.priors)
+    rows, columns = region_of(source)
+    found: list[Prior] = at_size(rows.stop - rows.start, columns.stop - columns.start)
+    return found
 
 
 def problem_of(source: Source, region: Region, logits: "Tensor") -> "Problem":

@@ -12,7 +12,7 @@ from ..links import Link, Ordered, as_link
 from ..prior import Prior
 from ..priors import make_prior
 from ..scene import Scene
-from ..spec import Range, parameters
+from ..spec import Range, enlarged
 
 Source = Literal["truth", "network", "regressed"]
 
@@ -50,15 +50,16 @@ class ShipSettings:
     priors : tables or None   the priors of the shipped head; settings that are not given are those
                               of the trained prior of that name (and label)
     sweeps, temperature       None = as trained
-    scale : float             factor on the lengths that come from training (sigma, radii): pixels
-                              of the images that will be segmented over pixels at the working size,
-                              for priors see an image at its own resolution
+    scale : float or None     None: lengths (sigma, radii) are pixels at the working size, and
+                              grow with each image that is segmented, see `Segmenter.scale`.
+                              A number: lengths are pixels of the images, whatever their size;
+                              those that come from training are multiplied by it
     """
 
     priors: tuple[Mapping[str, Any], ...] | None = None
     sweeps: Annotated[int, Range(0, 1000)] | None = None
     temperature: Annotated[float, Range(1e-6, 1e6)] | None = None
-    scale: Annotated[float, Range(0.01, 100)] = 1.0
+    scale: Annotated[float, Range(0.01, 100)] | None = None
 
 
 def link_of(told: str | Mapping[str, Any]) -> Link:
@@ -115,8 +116,9 @@ def ship_head(trained: VariationalHead, told: ShipSettings | None) -> Variationa
     """
     if told is None:
         return trained.requires_grad_(False)
+    factor = 1.0 if told.scale is None else told.scale
     learned = [
-        {"name": str(prior.name), **_scaled(type(prior), prior.settings(), told.scale)}  # type: ignore[arg-type, operator]
+        {"name": str(prior.name), **enlarged(type(prior), prior.settings(), factor)}  # type: ignore[operator]
         for prior in trained.priors
     ]
     made = []
@@ -137,20 +139,3 @@ def _same(wanted: Mapping[str, Any], learned: Sequence[Mapping[str, Any]]) -> Ma
     twins = [one for one in learned if one["name"] == wanted["name"]]
     label = wanted.get("label")
     return next((one for one in twins if label == one.get("label")), twins[0] if twins else {})
-
-
-def _scaled(kind: type[Prior], settings: Mapping[str, Any], scale: float) -> dict[str, Any]:
-    """Give the settings of a prior that does the same on an image enlarged by a factor."""
-    found = dict(settings)
-    if scale == 1:
-        return found
-    for name, entry in parameters(kind).items():
-        length = entry.range is not None and entry.range.unit == "px"
-        # its field is a curvature, which an enlarged outline has less of
-        if length or (kind.name == "total_variation" and name == "weight"):
-            value = found[name]
-            if isinstance(value, float):
-                found[name] = value * scale
-            else:
-                found[name] = list(dict.fromkeys(max(1, round(r * scale)) for r in value))
-    return found

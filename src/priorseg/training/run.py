@@ -144,7 +144,14 @@ def ship(config: TrainConfig, trainer: Trainer, folder: Path) -> Path:
     card = dataclasses.replace(card, scores={**card.scores, **scores})
     head = ship_head(model.head, config.ship)
     backbone = model.backbone.eval()
-    segmenter = Segmenter(backbone, head, card, preprocessing=config.preprocessing)
+    fixed = config.ship is not None and config.ship.scale is not None
+    segmenter = Segmenter(
+        backbone,
+        head,
+        card,
+        preprocessing=config.preprocessing,
+        lengths="image" if fixed else "working",
+    )
     if model.regressor is not None:
         from ..guidance import save_regressor
 
