@@ -53,6 +53,15 @@ def parse_mode(text: str) -> Mode:
     )
 
 
+def mode_text(mode: Mode) -> str:
+    """Write a mode as `parse_mode` reads it."""
+    calls = []
+    for call in mode.calls:
+        settings = ", ".join(f"{key}={value!r}" for key, value in call.settings.items())
+        calls.append(f"{call.name.replace('_', '-')}({settings})")
+    return ":".join([mode.kind, " + ".join(calls)]) if calls else mode.kind
+
+
 def _calls(rest: str, text: str) -> tuple[Call, ...]:
     # a hyphen in a name would read as minus; those of numbers (1e-3) and of quoted texts stay
     plain = re.sub(
