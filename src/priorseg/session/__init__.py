@@ -7,7 +7,8 @@ panel first.
 from .frame import Frame
 from .image import ImageInfo
 from .live import Session
+from .painted import Painted
 from .settings import PriorChoice, Settings
 from .source import NoLogits
 
-__all__ = ["Frame", "ImageInfo", "NoLogits", "PriorChoice", "Session", "Settings"]
+__all__ = ["Frame", "ImageInfo", "NoLogits", "Painted", "PriorChoice", "Session", "Settings"]

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from .painted import Painted
+
 K = TypeVar("K")
 V = TypeVar("V")
 Point = tuple[float, float]
@@ -79,6 +81,7 @@ class Settings:
     replay : bool         True: every full solve starts cold and does exactly `sweeps` sweeps, as
                           the trained network does, whatever was solved before.
                           False: go on from the last solution until `tol`.
+    painted : Painted     pixels of the full image that keep their labels; None = none
 
     Raises
     ------
@@ -92,6 +95,7 @@ class Settings:
     centres: Mapping[int, tuple[Point, ...]] = field(default_factory=FrozenMap)
     volumes: Mapping[int, float] = field(default_factory=FrozenMap)
     replay: bool = False
+    painted: Painted | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
