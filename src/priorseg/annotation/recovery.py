@@ -1,0 +1,217 @@
+"""What session folders hold: the newest whole state of each, and which sessions were cut off."""
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .claim import is_held
+from .state import State, pixel_digest
+from .statefile import LARGEST_FILE, StateFile, read_file, read_state, wanted_tiles
+from .store import CLOSED, LARGEST_PICTURE, PICTURE, state_files
+
+DAY_S = 86400.0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Hold what was found in a session folder.
+
+    Parameters
+    ----------
+    state : State or None    the newest that is whole; None if none is
+    time : float             when it was saved; seconds since 1970, 0 if there is none
+    file : path or None      of the state
+    problems : tuple of str  files that were passed over, newest first, with the reason
+    """
+
+    state: State | None
+    time: float
+    file: Path | None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Session:
+    """Describe a session folder.
+
+    Parameters
+    ----------
+    folder : path
+    loaded : Loaded
+    closed : bool      it was ended properly
+    alive : bool       a living program works in it
+    """
+
+    folder: Path
+    loaded: Loaded
+    closed: bool
+    alive: bool
+
+    @property
+    def name(self) -> str:
+        """Name the image; if no state is whole, the folder."""
+        state = self.loaded.state
+        return state.picture.name if state is not None else self.folder.name
+
+    @property
+    def objects(self) -> int:
+        """Count the kept objects."""
+        return len(self.loaded.state.things) if self.loaded.state is not None else 0
+
+    @property
+    def clicks(self) -> int:
+        """Count the centres that were placed."""
+        return self.loaded.state.clicks if self.loaded.state is not None else 0
+
+
+class _Reader:
+    """Read the files of a folder once each, and find tiles in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = dict(reversed(state_files(folder)))  # newest first
+        self.problems: list[str] = []
+        self._read: dict[int, StateFile | None] = {}
+
+    def file(self, number: int) -> StateFile | None:
+        """Give a file, or None if it is damaged; that is noted once."""
+        if number not in self._read:
+            self._read[number] = None
+            path = self.files[number]
+            try:
+                if path.stat().st_size > LARGEST_FILE:
+                    raise ValueError("it is larger than 2 GB")
+                self._read[number] = read_file(path.read_bytes())
+            except (OSError, ValueError) as error:
+                self.passed_over(path, error)
+        return self._read[number]
+
+    def passed_over(self, path: Path, error: Exception) -> None:
+        self.problems.append(f"{path.name} was passed over: {error}")
+
+    def find(self, digests: set[bytes], newest: int) -> dict[bytes, bytes]:
+        """Look for tiles in a file and those before it."""
+        found: dict[bytes, bytes] = {}
+        for number in self.files:
+            if number <= newest and len(found) < len(digests):
+                file = self.file(number)
+                for digest in digests & (file.bodies.keys() if file else set()) - found.keys():
+                    found[digest] = file.bodies[digest] if file else b""
+        return found
+
+
+def load(folder: str | os.PathLike[str]) -> Loaded:
+    """Load the newest state of a session that is whole and whose tiles are all there.
+
+    Nothing is changed in the folder. The state is as it was given; whether its image is still the
+    same is for the caller to see by `Picture.digest`.
+    """
+    reader = _Reader(Path(folder))
+    for number, path in reader.files.items():
+        file = reader.file(number)
+        if file is None:
+            continue
+        try:
+            bodies = reader.find(wanted_tiles(file), number)
+            state = read_state(file, bodies.get)
+        except ValueError as error:
+            reader.passed_over(path, error)
+            continue
+        return Loaded(state, file.time, path, tuple(reader.problems))
+    return Loaded(None, 0.0, None, tuple(reader.problems))
+
+
+def load_picture(folder: str | os.PathLike[str]) -> NDArray[Any] | None:
+    """Load the pixels of an image that had no file; None if they were not stored.
+
+    Raises
+    ------
+    ValueError  if the file is damaged, or not the pixels of the session's state.
+    """
+    path = Path(folder) / PICTURE
+    if not path.exists():
+        return None
+    state = load(folder).state
+    try:
+        if path.stat().st_size > LARGEST_PICTURE + 4096:
+            raise ValueError("it is larger than 512 MB")
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)  # fails if the file is short
+        pixels = np.array(mapped)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"The stored image {path} cannot be read: {error}") from error
+    if state is not None and pixel_digest(pixels) != state.picture.digest:
+        raise ValueError(f"The stored image {path} is damaged: its pixels are other ones.")
+    return pixels
+
+
+def sessions(root: str | os.PathLike[str]) -> tuple[Session, ...]:
+    """Look at every session below a folder, the newest first; a missing folder has none."""
+    folder = Path(root)
+    found = [
+        Session(one, load(one), (one / CLOSED).exists(), is_held(one))
+        for one in (sorted(folder.iterdir()) if folder.is_dir() else [])
+        if one.is_dir() and state_files(one)
+    ]
+    return tuple(sorted(found, key=lambda one: one.loaded.time, reverse=True))
+
+
+def sessions_to_recover(root: str | os.PathLike[str]) -> tuple[Session, ...]:
+    """Give the sessions that a program left without closing them, the newest first.
+
+    Those of living programs are left out. One in which no file is whole is listed too, with no
+    state and the reasons.
+    """
+    return tuple(one for one in sessions(root) if not one.closed and not one.alive)
+
+
+def forget(folder: str | os.PathLike[str]) -> None:
+    """Delete a session, as when a person discards what could be recovered.
+
+    Raises
+    ------
+    RuntimeError  if a living program works in it.
+    OSError       if it cannot be deleted.
+    """
+    if is_held(Path(folder)):
+        raise RuntimeError(f"The session {Path(folder).name} is in use and cannot be deleted.")
+    shutil.rmtree(folder)
+
+
+def tidy(root: str | os.PathLike[str], days: float = 30.0) -> int:
+    """Delete sessions that were closed properly and not touched for so many days; give how many.
+
+    Folders of programs that died before they saved anything go too.
+    """
+    oldest, gone = time.time() - days * DAY_S, 0
+    folder = Path(root)
+    for one in sorted(folder.iterdir()) if folder.is_dir() else []:
+        old = one.is_dir() and one.stat().st_mtime < oldest
+        if old and ((one / CLOSED).exists() or _is_empty(one)) and not is_held(one):
+            forget(one)
+            gone += 1
+    return gone
+
+
+def _is_empty(folder: Path) -> bool:
+    return {path.name for path in folder.iterdir()} <= {"lock"}
+
+
+def default_root() -> Path:
+    """Give the folder of this user's sessions; the variable PRIORSEG_SESSIONS names another."""
+    chosen = os.environ.get("PRIORSEG_SESSIONS")
+    if chosen:
+        return Path(chosen)
+    home = Path.home()
+    if sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        data = home / "Library" / "Application Support"
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return data / "priorseg" / "sessions"

@@ -1,0 +1,84 @@
+"""Kept objects: which lies in which, their masks and areas."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .raster import Raster, tile_windows
+from .state import State, Thing
+
+
+class Locked(ValueError):
+    """Say that an object is locked and what would have changed it."""
+
+
+def containers(things: Iterable[Thing], number: int) -> tuple[int, ...]:
+    """Give an object's number and those of all objects that it lies in, outwards."""
+    outer = {thing.number: thing.inside for thing in things}
+    chain, here = [number], outer.get(number)
+    while here is not None:
+        chain.append(here)
+        here = outer.get(here)
+    return tuple(chain)
+
+
+def members(things: Sequence[Thing], number: int) -> tuple[int, ...]:
+    """Give an object's number and those of all objects inside it."""
+    return tuple(one.number for one in things if number in containers(things, one.number))
+
+
+def mask_of(state: State, number: int) -> NDArray[np.bool_]:
+    """Give the pixels of a kept object with all objects inside it, (Y, X).
+
+    Raises
+    ------
+    KeyError  if there is none of this number.
+    """
+    state.thing(number)
+    return np.isin(state.kept.array(), members(state.things, number))
+
+
+def own_areas(kept: Raster) -> dict[int, int]:
+    """Count the pixels of every number of a raster; objects inside others count apart."""
+    counts: dict[int, int] = {}
+    for window, piece in zip(tile_windows(kept.shape), kept.pieces, strict=True):
+        rows, columns = window
+        if piece.value is None:
+            numbers, pixels = np.unique(kept.crop(window), return_counts=True)
+            found = dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
+        else:
+            found = {piece.value: (rows.stop - rows.start) * (columns.stop - columns.start)}
+        for number, count in found.items():
+            counts[number] = counts.get(number, 0) + count
+    return counts
+
+
+def areas(state: State) -> dict[int, int]:
+    """Count the pixels of each kept object with all objects inside it; number -> pixels."""
+    total = {thing.number: 0 for thing in state.things}
+    for number, pixels in own_areas(state.kept).items():
+        for outer in containers(state.things, number) if number in total else ():
+            total[outer] += pixels
+    return total
+
+
+def fixed_pixels(state: State) -> NDArray[np.uint8]:
+    """Give the pixels that no solve may change: painted ones, and those of locked objects.
+
+    Returns
+    -------
+    (Y, X) uint8   0 = free, label + 1 = must have that label; in a locked object that of the
+                   innermost object, which may be one inside it
+    """
+    values = state.painted.array()
+    held = [
+        thing
+        for thing in state.things
+        if any(state.thing(one).locked for one in containers(state.things, thing.number))
+    ]
+    if held:
+        values, kept = values.copy(), state.kept.array()
+        for thing in held:
+            values[kept == thing.number] = thing.label + 1
+    return values

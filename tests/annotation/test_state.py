@@ -1,0 +1,150 @@
+"""States: plain data and back, strictly."""
+
+import json
+import math
+from dataclasses import fields, replace
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from works import SETTINGS, fresh, stream
+
+from priorseg.annotation import Picture, Raster, State, Thing
+from priorseg.annotation.plain import (
+    SEPARATE,
+    from_plain,
+    settings_from_dict,
+    settings_to_dict,
+    to_plain,
+)
+from priorseg.session import PriorChoice, Settings
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner).map(tuple)
+        | st.dictionaries(st.text() | st.integers(-9, 99), inner, max_size=4)
+    ),
+    max_leaves=12,
+).filter(lambda value: depth(value) <= 3)
+
+
+def depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if type(value) is tuple else ()
+    return 1 + max(map(depth, inner), default=0)
+
+
+def through_json(value: object) -> object:
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+def same(one: object, two: object) -> bool:
+    """Compare exactly, nan with nan and the type of numbers too."""
+    return repr(one) == repr(two)
+
+
+@given(PLAIN)
+def test_plain_data_goes_through_json_unchanged(value) -> None:
+    assert same(from_plain(through_json(to_plain(value, "x")), "x"), value)
+
+
+def test_settings_go_through_json_unchanged() -> None:
+    back = settings_from_dict(through_json(settings_to_dict(SETTINGS)))
+    assert back == SETTINGS
+    assert hash(back) == hash(SETTINGS)
+
+
+def test_every_field_of_settings_is_written_or_kept_as_pixels() -> None:
+    assert set(settings_to_dict(Settings())) | set(SEPARATE) >= {
+        one.name for one in fields(Settings)
+    }
+
+
+def test_states_of_a_day_go_through_json_unchanged() -> None:
+    for state in islice(stream(fresh(150), 5), 80):
+        back = State.from_dict(through_json(state.to_dict()), state.rasters())
+        assert back == state
+        assert hash(back) == hash(state)
+
+
+def test_the_region_and_the_picture_are_kept() -> None:
+    picture = Picture("Ä/é", "/some where/é.tif", "ab", (150, 120), 3, (0.1, 1 / 3), "µm")
+    state = replace(State.fresh(picture), region=(slice(3, 9), slice(0, 120)), model="cells")
+    assert State.from_dict(through_json(state.to_dict()), state.rasters()) == state
+
+
+def broken(change) -> tuple[dict, dict]:
+    state = next(s for s in stream(fresh(150), 5) if len(s.things) > 1)
+    table = through_json(state.to_dict())
+    change(table)
+    return table, state.rasters()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: t.pop("version"), "no version"),
+        (lambda t: t.update(version=99), "Update priorseg"),
+        (lambda t: t.update(extra=1), r"no key \['extra'\]"),
+        (lambda t: t.pop("things"), "lacks the key 'things'"),
+        (lambda t: t.update(things=7), "state.things must be a list"),
+        (lambda t: t["things"][0].update(number=0), "number must be a whole number"),
+        (lambda t: t["things"][0].update(name=" "), "name must be a text"),
+        (lambda t: t["things"][0].update(label=True), "label must be a whole number"),
+        (lambda t: t["things"][0].update(inside=77), "inside object 77, which does not exist"),
+        (lambda t: t["things"].append(t["things"][0]), "the same number"),
+        (lambda t: t.update(region=[[0, 151], [0, 5]]), "does not lie in an image"),
+        (lambda t: t.update(region=[[0, 5]]), "region must be"),
+        (lambda t: t["picture"].update(shape=[150, 151]), "must be uint8 of the picture's shape"),
+        (lambda t: t["picture"].update(shape=[0, 5]), "shape"),
+        (lambda t: t["picture"].update(shape=[1, 2, 3]), "shape"),
+        (lambda t: t["picture"].update(spacing=[0, 1]), "spacing must be"),
+        (lambda t: t["picture"].update(spacing=[1]), "spacing must be"),
+        (lambda t: t["picture"].update(path=5), "path must be a text"),
+        (lambda t: t["settings"].update(temperature=-1), "temperature must be"),
+        (lambda t: t["settings"].update(temperature="hot"), "must be like 1.0"),
+        (lambda t: t["settings"].update(sweeps=2.5), "must be like 50"),
+        (lambda t: t["settings"].update(replay=1), "must be like False"),
+        (lambda t: t["settings"].update(spells=1), "no key"),
+        (lambda t: t["settings"].update(centres=[1]), "table of pairs"),
+        (lambda t: t["settings"].update(centres={"pairs": [[1, 5]]}), "settings: "),
+        (lambda t: t["settings"].update(volumes={"pairs": [[{"pairs": []}, 5]]}), "no table"),
+        (lambda t: t["settings"]["priors"].append("star"), "must be a table"),
+        (lambda t: t["settings"]["priors"][0].update(on="yes"), "must be like True"),
+    ],
+)
+def test_what_is_wrong_is_said(change, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        State.from_dict(*broken(change))
+
+
+def test_data_nested_too_deep_is_refused() -> None:
+    value: object = 1
+    for _ in range(50):
+        value = [value]
+    with pytest.raises(ValueError, match="nested"):
+        from_plain(value, "x")
+
+
+def test_what_no_file_can_hold_is_refused_when_written() -> None:
+    settings = Settings(priors=(PriorChoice("star", {"link": object()}),))
+    with pytest.raises(TypeError, match="star holds a object"):
+        settings_to_dict(settings)
+
+
+def test_objects_cannot_lie_in_each_other() -> None:
+    ring = (Thing(1, 1, "a", inside=2), Thing(2, 1, "b", inside=1))
+    with pytest.raises(ValueError, match="lies in it in turn"):
+        replace(fresh(64), things=ring)
+
+
+def test_numbers_labels_and_spacing_are_checked() -> None:
+    with pytest.raises(ValueError, match="number of an object"):
+        Thing(0, 1, "a")
+    with pytest.raises(ValueError, match="label must be"):
+        Thing(1, 255, "a")
+    with pytest.raises(ValueError, match="spacing"):
+        Picture("a", None, "", (4, 4), 0, (math.nan, 1.0))
+    with pytest.raises(ValueError, match="kept must be int32"):
+        replace(fresh(64), kept=Raster.zeros((64, 64)))
