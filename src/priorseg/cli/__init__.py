@@ -48,6 +48,28 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     segment.set_defaults(module="segment")
 
 
+def _add_measure(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    measure = commands.add_parser("measure", help="measure the objects of label images")
+    add = measure.add_argument
+    add("masks", nargs="+", metavar="MASK", help="label images or a pattern like *_labels.png")
+    text = "pixel edge: one, or Y and X; default: what a TIFF file says, else pixels"
+    add("--spacing", nargs="+", type=float, metavar="EDGE", help=text)
+    add("--units", metavar="UNIT", help="of the spacing, for example mm")
+    more = {"action": "append", "default": []}
+    text = "what a label is called; may be repeated"
+    add("--name", **more, metavar="LABEL=NAME", help=text)  # type: ignore[arg-type]
+    text = "an object that counts in the one it lies in; may be repeated"
+    add("--inside", **more, metavar="INNER:OUTER", help=text)  # type: ignore[arg-type]
+    add("--split", action="store_true", help="every connected piece of a label is an object")
+    add("--disc", default="", metavar="LABELS", help="labels of the optic disc, for example 1,2")
+    add("--cup", default="", metavar="LABELS", help="those of the cup, for example 2")
+    add("--eye", choices=("right", "left"), help="names the sides nasal and temporal")
+    text = "table of objects; others are written beside it (_classes, _cup_disc, _rim_profile)"
+    add("--csv", metavar="FILE", help=text)
+    add("--xlsx", metavar="FILE", help="all tables in one file; default: print CSV")
+    measure.set_defaults(module="measure")
+
+
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     train = commands.add_parser("train", help="train a network as a TOML file says")
     add = train.add_argument
@@ -87,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_segment(commands)
+    _add_measure(commands)
     _add_train(commands)
     _add_evaluate(commands)
     models = commands.add_parser("models", help="list the shipped models")
