@@ -5,6 +5,7 @@ import pytest
 
 from priorseg.measures import measure_cup_disc
 from priorseg.metrics import height_px
+from priorseg.phantoms import cup_disc
 
 from .error_table import rim_errors
 from .shapes import disc, draw, ellipse
@@ -31,6 +32,26 @@ def test_rims_of_round_cups_are_those_of_the_closed_form(radius, cup, spacing):
     assert abs(found["vertical"]).max() < 1.2 / (2 * radius)
     assert abs(found["horizontal"]).max() < 1.2 / (2 * radius)
     assert abs(found["area"]).max() < 0.006
+
+
+@pytest.mark.parametrize("ratio", [0.3, 0.5, 0.75])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_phantom_has_the_ratios_and_areas_it_was_made_with(ratio, seed):
+    made = cup_disc(256, seed=seed, vcdr=ratio)
+    found = measure_cup_disc(made.labels > 0, made.labels == 2)
+    assert found.vertical.value == pytest.approx(ratio, abs=0.01)  # one row of about 105
+    assert found.horizontal.value == pytest.approx(ratio, abs=0.012)
+    assert found.area_ratio.value == pytest.approx(ratio**2, abs=0.003)
+    assert found.rim_area.value == pytest.approx(made.areas[1] - made.areas[2], rel=0.005)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 1.0)])
+def test_the_area_between_the_edges_of_the_profile_is_that_of_the_rim(spacing):
+    whole, inner = eye_ground(offset=(4, -6))
+    found = measure_cup_disc(whole, inner, spacing=spacing, units="mm")
+    profile = found.profile
+    swept = (profile.disc**2 - profile.cup**2).sum() / 2 * math.radians(1)
+    assert swept == pytest.approx(found.rim_area.value, rel=0.002)
 
 
 def test_ratios_are_those_of_rows_columns_and_pixels():

@@ -74,6 +74,16 @@ def test_pieces_become_objects_of_their_own(folder, capsys):
     assert found == [("1", "1", "16"), ("2", "1", "24"), ("3", "7", "30")]
 
 
+def test_numbered_instances_are_one_class(folder, capsys):
+    labels = np.zeros((20, 30), np.uint16)
+    labels[2:6, 2:6], labels[2:6, 10:16] = 5, 900
+    Image.fromarray(labels).save("cells.png")
+    assert main(["measure", "cells.png", "--instances", "--csv", "out.csv"]) == 0
+    found = [(row["number"], row["class"]) for row in read(folder / "out.csv")]
+    assert found == [("5", ""), ("900", "")]
+    assert [row["objects"] for row in read(folder / "out_classes.csv")] == ["2"]
+
+
 def test_a_bad_file_is_reported_and_the_rest_measured(folder, capsys):
     Path("bad.png").write_bytes(b"no image")
     noise = np.random.default_rng(0).integers(0, 255, (9, 9, 3), np.uint8)
@@ -115,7 +125,9 @@ def test_a_disc_without_cup_gives_the_reason(folder, capsys):
         (["--disc", "1"], "go together"),
         (["--disc", "a", "--cup", "2"], "must be labels"),
         (["--inside", "2"], "must look like"),
+        (["--inside", "2:1,3"], "one object within one other"),
         (["--name", "cup=2"], "must look like"),
+        (["--split", "--instances"], "not allowed with"),
         (["--csv", "out.txt"], "must end in .csv"),
         (["--xlsx", "eye.png"], "must end in .xlsx"),
         (["--csv", "nowhere/out.csv"], "no folder"),

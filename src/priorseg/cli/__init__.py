@@ -60,7 +60,11 @@ def _add_measure(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--name", **more, metavar="LABEL=NAME", help=text)  # type: ignore[arg-type]
     text = "an object that counts in the one it lies in; may be repeated"
     add("--inside", **more, metavar="INNER:OUTER", help=text)  # type: ignore[arg-type]
-    add("--split", action="store_true", help="every connected piece of a label is an object")
+    objects = measure.add_mutually_exclusive_group()
+    text = "every connected piece of a label is an object"
+    objects.add_argument("--split", action="store_true", help=text)
+    text = "the numbers are objects of one class, not labels"
+    objects.add_argument("--instances", action="store_true", help=text)
     add("--disc", default="", metavar="LABELS", help="labels of the optic disc, for example 1,2")
     add("--cup", default="", metavar="LABELS", help="those of the cup, for example 2")
     add("--eye", choices=("right", "left"), help="names the sides nasal and temporal")
@@ -68,6 +72,29 @@ def _add_measure(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--csv", metavar="FILE", help=text)
     add("--xlsx", metavar="FILE", help="all tables in one file; default: print CSV")
     measure.set_defaults(module="measure")
+
+
+def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    convert = commands.add_parser("convert", help="turn a mask into another format")
+    add = convert.add_argument
+    text = "PNG, BMP, GIF, TIFF, OME-TIFF, NIfTI, OME-Zarr, ImageJ .roi or .zip, or DICOM"
+    add("mask", metavar="MASK", help=text)
+    text = "its ending says the format: .png .tif .ome.tif .nii.gz .nii .ome.zarr .zip .roi .dcm"
+    add("out", metavar="OUT", help=text)
+    text = "image the mask belongs to: DICOM, whose patient is taken over, or NIfTI for its affine"
+    add("--image", metavar="FILE", help=text)
+    text = "where an ending has several: dicom-labelmap instead of dicom-seg"
+    add("--format", metavar="NAME", help=text)
+    add("--plane", type=int, metavar="N", help="of a stack, from 0")
+    text = "pixel edges instead of those in the file: one, or Y and X"
+    add("--spacing", nargs="+", type=float, metavar="EDGE", help=text)
+    add("--units", help="of --spacing: nm, um, mm, cm or m")
+    many = {"action": "append", "default": []}
+    text = "name a label, for example '1=optic disc'; may be repeated"
+    add("--name", **many, metavar="LABEL=NAME", help=text)  # type: ignore[arg-type]
+    text = "renumber a label, for example 255=1; may be repeated"
+    add("--label", **many, metavar="OLD=NEW", help=text)  # type: ignore[arg-type]
+    convert.set_defaults(module="convert")
 
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -110,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_segment(commands)
     _add_measure(commands)
+    _add_convert(commands)
     _add_train(commands)
     _add_evaluate(commands)
     models = commands.add_parser("models", help="list the shipped models")

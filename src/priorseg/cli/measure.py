@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class _Wish:
     names: dict[int, str]
     inside: dict[int, int]
     split: bool
+    instances: bool
     disc: tuple[int, ...]
     cup: tuple[int, ...]
     eye: str | None
@@ -91,12 +92,15 @@ def _wish(arguments: argparse.Namespace) -> _Wish:
     if bool(disc) != bool(cup):
         raise ValueError("--disc and --cup go together, for example --disc 1,2 --cup 2")
     inside = _pairs(arguments.inside, ":", "--inside", "2:1 (object 2 lies in object 1)")
+    if not all(outer.isdecimal() for outer in inside.values()):
+        raise ValueError("--inside takes one object within one other, like 2:1.")
     return _Wish(
         spacing=(edges[0], edges[-1]) if edges else None,
         units=arguments.units,
         names=_pairs(arguments.name, "=", "--name", "1=rim"),
-        inside={inner: _labels(outer, "--inside")[0] for inner, outer in inside.items()},
+        inside={inner: int(outer) for inner, outer in inside.items()},
         split=arguments.split,
+        instances=arguments.instances,
         disc=disc,
         cup=cup,
         eye=arguments.eye,
@@ -146,6 +150,29 @@ def split_objects(labels: NDArray[Any], wish: _Wish) -> tuple[NDArray[Any], dict
     return objects, owner
 
 
+def measure_objects(
+    labels: NDArray[Any], wish: _Wish, edges: Mapping[str, Any]
+) -> list[ObjectMeasures]:
+    """Measure what counts as an object: labels, pieces of labels, or numbered instances.
+
+    Parameters
+    ----------
+    labels : (Y, X)
+    wish : _Wish
+    edges : spacing and units
+    """
+    if wish.split:
+        objects, owner = split_objects(labels, wish)
+        classes = {number: wish.names.get(label, str(label)) for number, label in owner.items()}
+        return measure(objects, **edges, classes=classes)
+    present = {int(number) for number in np.unique(labels)} - {0}
+    inside = {inner: outer for inner, outer in wish.inside.items() if inner in present}
+    if wish.instances:
+        return measure(labels, **edges, names=wish.names, inside=inside)
+    classes = {n: wish.names.get(n, str(n)) for n in present | set(inside.values())}
+    return measure(labels, **edges, classes=classes, inside=inside)
+
+
 def _measure_file(path: Path, wish: _Wish, found: _Found) -> str:
     """Measure one file and say what was found."""
     labels, spacing, units = read_mask(path)
@@ -158,15 +185,7 @@ def _measure_file(path: Path, wish: _Wish, found: _Found) -> str:
             "--units for all, or measure it on its own"
         )
     edges: dict[str, Any] = {"spacing": spacing, "units": units}
-    if wish.split:
-        objects, owner = split_objects(labels, wish)
-        classes = {number: wish.names.get(label, str(label)) for number, label in owner.items()}
-        measured = measure(objects, **edges, classes=classes)
-    else:
-        classes = {int(n): wish.names.get(int(n), str(n)) for n in np.unique(labels) if n}
-        inside = {inner: outer for inner, outer in wish.inside.items() if inner in classes}
-        classes |= {n: wish.names.get(n, str(n)) for n in inside.values()}
-        measured = measure(labels, **edges, classes=classes, inside=inside)
+    measured = measure_objects(labels, wish, edges)
     disc = None
     if wish.disc:
         masks = (np.isin(labels, wish.disc), np.isin(labels, wish.cup))
