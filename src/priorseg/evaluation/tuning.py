@@ -28,7 +28,7 @@ GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "total-variation": {"weight": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)},
     "threshold-dynamics": {
         "weight": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
-        "sigma": (1.0, 2.0, 4.0, 8.0, 16.0),
+        "sigma": (1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
     },
     "tv-l1": {"fidelity": (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)},
     "dense-crf": {
