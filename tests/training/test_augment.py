@@ -60,6 +60,17 @@ def test_image_and_labels_move_together():
     assert (bright == (labels == 2)).float().mean() > 0.98
 
 
+@pytest.mark.parametrize("height", [40, 120])
+def test_a_roaming_view_stays_inside_the_image_and_reaches_its_borders(height):
+    rows = torch.arange(height).view(-1, 1).expand(-1, 60)
+    tall = Sample("s", torch.zeros(3, height, 60, dtype=torch.uint8), rows, zoom=(0.25, 0.25))
+    side = round(0.25 * max(height, 60))  # pixels of the view, each sampled at its own place
+    views = [Augment(side, zoom=True, roam=True).one(tall, seeded(n)).labels for n in range(300)]
+    assert all((view.diff(dim=0) == 1).all() for view in views)  # at a mirror rows would turn
+    assert min(int(view.min()) for view in views) <= 1
+    assert max(int(view.max()) for view in views) >= height - 2
+
+
 def test_blurring_keeps_the_mean_of_an_even_image():
     even = torch.full((1, 3, 9, 9), 0.3)
     torch.testing.assert_close(blur(even, 1.7), even)

@@ -37,6 +37,11 @@ def test_a_configuration_survives_json():
         ({"data": {"labels": ["one"]}}, "2 to 256 labels"),
         ({"data": {"sets": []}}, "sets is empty"),
         ({"data": {"sets": [{"folder": "a", "zoom": [2, 1]}]}}, r"sets\[0\].*low <= high"),
+        ({"data": {"sets": [{"folder": "a", "view_px": [20, 10]}]}}, "view_px .*low <= high"),
+        (
+            {"data": {"sets": [{"folder": "a", "zoom": [1, 2], "view_px": [9, 9]}]}},
+            "zoom and view_px say the same",
+        ),
         ({"data": {"ignore": 1}}, "ignore = 1 is the label 'square'"),
         ({"data": {"relabel": {"x": 1}}}, "relabel must map values to labels"),
         ({"head": {"priors": [{"name": "smooth"}]}}, "There is no prior 'smooth'.*'convex'"),

@@ -14,6 +14,7 @@ STAGES = (  # blocks, kernel, stride, expansion, channels
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+STAGES_UP_TO = (1, 2, 3, 5, 7)  # each of the five scales
 STEM = 32  # channels
 IMAGENET_MEAN, IMAGENET_SCALE = 127 / 255, 128 / 255  # of values in [0, 1]
 OUTPUT_STRIDES = (8, 16, 32)
@@ -28,14 +29,25 @@ class InvertedResidual(nn.Module):
     kernel : int         odd
     stride, dilation : int
     expansion : int      hidden channels = expansion * inner; 1 = no expansion
+    exact : bool         filter in float32 under autocast too: on CPUs the gradient of filters of
+                         single channels takes up to six times as long in bfloat16
 
     Source: Sandler et al., CVPR 2018, with ReLU6 and without squeeze-and-excitation.
     """
 
     def __init__(
-        self, inner: int, outer: int, *, kernel: int, stride: int, dilation: int, expansion: int
+        self,
+        inner: int,
+        outer: int,
+        *,
+        kernel: int,
+        stride: int,
+        dilation: int,
+        expansion: int,
+        exact: bool = False,
     ) -> None:
         super().__init__()
+        self.exact = exact
         hidden = inner * expansion
         self.expand = _unit(inner, hidden, 1) if expansion > 1 else None
         self.filter = _unit(hidden, hidden, kernel, stride=stride, dilation=dilation, groups=hidden)
@@ -44,12 +56,19 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inner, Y, X) to (B, outer, ceil(Y / stride), ceil(X / stride))."""
-        y: Tensor = self.project(self.filter(x if self.expand is None else self.expand(x)))
+        y: Tensor = self.project(self._filtered(x if self.expand is None else self.expand(x)))
         return x + y if self.residual else y
+
+    def _filtered(self, x: Tensor) -> Tensor:
+        if not self.exact or not torch.is_autocast_enabled(x.device.type):
+            return self.filter(x)  # type: ignore[no-any-return]
+        with torch.autocast(x.device.type, enabled=False):
+            y = self.filter[0](x.float()).to(x.dtype)
+        return self.filter[1:](y)  # type: ignore[no-any-return]
 
 
 class EfficientNetLite0(nn.Module):
-    """Give features at five scales.
+    """Give features at five scales, or at the first of them.
 
     Convolutions pad both sides alike. On sizes 32 n + 1 this is the padding the weights were
     trained with ('SAME'), and feature i of stride s is centred on pixel i * s exactly. On even
@@ -61,6 +80,8 @@ class EfficientNetLite0(nn.Module):
     in_channels : int     channels of the image, >= 1
     output_stride : int   8, 16 or 32: strides beyond it become dilations, so that the deepest
                           features, taken at every (32 / output_stride)th place, stay the same
+    levels : int          scales, 1 to 5; what only later ones need is left out
+    exact : bool          see `InvertedResidual`
 
     Raises
     ------
@@ -73,7 +94,14 @@ class EfficientNetLite0(nn.Module):
     channels = (16, 24, 40, 112, 320)
     """Channels of the features at the five scales."""
 
-    def __init__(self, in_channels: int = 3, *, output_stride: int = 32) -> None:
+    def __init__(
+        self,
+        in_channels: int = 3,
+        *,
+        output_stride: int = 32,
+        levels: int = 5,
+        exact: bool = False,
+    ) -> None:
         super().__init__()
         if output_stride not in OUTPUT_STRIDES:
             raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
@@ -82,7 +110,7 @@ class EfficientNetLite0(nn.Module):
         self.blocks = nn.ModuleList()
         self._last = []  # the block after which each scale is complete
         inner, reached, dilation = STEM, 2, 1
-        for repeats, kernel, stride, expansion, outer in STAGES:
+        for repeats, kernel, stride, expansion, outer in STAGES[: STAGES_UP_TO[levels - 1]]:
             for place in range(repeats):
                 step = stride if place == 0 and reached < output_stride else 1
                 if place == 0 and stride > 1:
@@ -95,6 +123,7 @@ class EfficientNetLite0(nn.Module):
                         stride=step,
                         dilation=dilation,
                         expansion=expansion,
+                        exact=exact,
                     )
                 )
                 reached *= step
@@ -105,8 +134,8 @@ class EfficientNetLite0(nn.Module):
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Give the strides of the five features, pixels."""
-        return tuple(min(2**level, self.output_stride) for level in range(1, 6))
+        """Give the strides of the features, pixels."""
+        return tuple(min(2**level, self.output_stride) for level in range(1, len(self._last) + 1))
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Compute features.
@@ -117,7 +146,7 @@ class EfficientNetLite0(nn.Module):
 
         Returns
         -------
-        list of five (B, channels[i], ceil(Y / strides[i]), ceil(X / strides[i]))
+        list of (B, channels[i], ceil(Y / strides[i]), ceil(X / strides[i]))
         """
         x = self.stem(image)
         found = []
@@ -180,7 +209,11 @@ def load_imagenet(encoder: EfficientNetLite0, *, scale: float = 0.25) -> None:
 
     Source: the weights of google's EfficientNet-Lite0, converted by ML Illustrated (Apache 2.0).
     """
-    state = _renamed(_read_weights())
+    state = {
+        key: value
+        for key, value in _renamed(_read_weights()).items()
+        if not key.startswith("blocks.") or int(key.split(".")[1]) < len(encoder.blocks)
+    }
     stem = state["stem.0.weight"] * (scale / IMAGENET_SCALE)
     count = encoder.in_channels
     if count == 1:

@@ -26,6 +26,7 @@ class Augment:
     zoom : bool             whether the field of view varies, within the range of the sample
     rotate : float          largest angle, degrees; above 0 half of the images are mirrored
     shift : float           largest shift over the side of the field of view
+    roam : bool             larger shifts too, until the field of view meets the border
     stretch : float         largest relative change of the aspect ratio
     mirror_border : bool    what lies outside: the mirrored image, or its mean colour (label 0)
     light : float           strength of contrast, brightness, gamma and tint changes
@@ -49,6 +50,7 @@ class Augment:
     zoom: bool = False
     rotate: Annotated[float, Range(0, 180)] = 0.0
     shift: Annotated[float, Range(0, 1)] = 0.0
+    roam: bool = False
     stretch: Annotated[float, Range(0, 1)] = 0.0
     mirror_border: bool = True
     light: Annotated[float, Range(0, 2)] = 0.0
@@ -109,7 +111,8 @@ class Augment:
             ((c * mirror * aspect, -s / aspect), shape[1]),
             ((s * mirror * aspect, c / aspect), shape[0]),
         ):
-            move = random.uniform(-self.shift, self.shift) * half / side * 2
+            shift = max(self.shift, (side / half - 1) / 2) if self.roam else self.shift
+            move = random.uniform(-shift, shift) * half / side * 2
             rows.append([first * half / side, second * half / side, move])
         steps = (np.arange(self.size, dtype=np.float32) * 2 + 1) / self.size - 1
         down, along = torch.from_numpy(steps)[:, None], torch.from_numpy(steps)[None, :]

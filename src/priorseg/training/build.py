@@ -63,6 +63,8 @@ def read_samples(config: TrainConfig, root: Path) -> tuple[list[Sample], list[Sa
         )
         if not found:
             raise ValueError(f"The data set {told.folder!r} has no training images.")
+        if told.view_px is not None:
+            found = [_viewed(sample, told.view_px) for sample in found]
         if told.core is not None:
             found = [cored(sample, told.core, keep=wanted) for sample in found]
         kept, out = hold_out([_relabelled(s, config) for s in found], data.held_out, config.seed)
@@ -90,6 +92,11 @@ def _check_instances(samples: Sequence[Sample]) -> None:
             "mean one thing here and another there. List maps for all of them in the manifests, or "
             "use head.centres = 'network'."
         )
+
+
+def _viewed(sample: Sample, view_px: tuple[int, int]) -> Sample:
+    longer = max(sample.labels.shape)
+    return dataclasses.replace(sample, zoom=(view_px[0] / longer, view_px[1] / longer))
 
 
 def _relabelled(sample: Sample, config: TrainConfig) -> Sample:

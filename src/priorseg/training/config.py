@@ -50,6 +50,8 @@ class SetSettings:
     folder : str         below the root of the data
     times : int          how often each of its samples is seen in an epoch
     zoom : (low, high)   see `Sample.zoom`; used when the augmentation has zoom = true
+    view_px : (low, high) or None   the same in pixels of the image, so that objects are seen at
+                         the same sizes in small and large images; in place of `zoom`
     core : float or None   the set lists instances, labels are made of them: 1 = the core of
                          each, the pixels deeper than this share of its depth; 2 = its rim
     """
@@ -58,10 +60,16 @@ class SetSettings:
     times: Annotated[int, Range(1, 1000)] = 1
     zoom: tuple[Annotated[float, Range(0.01, 100)], Annotated[float, Range(0.01, 100)]] = (1.0, 1.0)
     core: Annotated[float, Range(0.0, 0.95)] | None = None
+    view_px: tuple[Annotated[int, Range(8, 2**15)], Annotated[int, Range(8, 2**15)]] | None = None
 
     def __post_init__(self) -> None:
-        if self.zoom[0] > self.zoom[1]:
-            raise ValueError(f"zoom must be (low, high) with low <= high, got {list(self.zoom)}.")
+        for name, range_ in (("zoom", self.zoom), ("view_px", self.view_px)):
+            if range_ is not None and range_[0] > range_[1]:
+                raise ValueError(
+                    f"{name} must be (low, high) with low <= high, got {list(range_)}."
+                )
+        if self.view_px is not None and self.zoom != (1.0, 1.0):
+            raise ValueError("zoom and view_px say the same in two units. Leave one of them out.")
 
 
 @dataclass(frozen=True)
