@@ -56,7 +56,7 @@ def _write(file: Path, masks: Masks, source: object, kind: str) -> tuple[str, ..
     if source is None:
         raise ValueError(
             f"{file.name}: a DICOM segmentation refers to its patient and image. "
-            "Give the DICOM file of the image as source."
+            "Give the DICOM file of the image as source (--image)."
         )
     original = load(Path(str(source)), pixels=False)
     _check_source(original, Path(str(source)).name, masks)
