@@ -75,6 +75,14 @@ class BrightIsInside:
         return torch.stack((-outer, 0 * grey, inner))[None]
 
 
+@pytest.fixture(autouse=True)
+def sessions_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Save what is annotated in a folder of the test's own."""
+    folder = tmp_path / "sessions"
+    monkeypatch.setenv("PRIORSEG_SESSIONS", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def warm_kernels() -> None:
     """Compile what the solves need once, so that no test waits for it."""

@@ -11,6 +11,8 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from . import strings
+from .corrections import Corrections
+from .kept_layer import KeptLayer
 from .layers import ResultLayers, placement, take_out
 from .marks import CentreLayer, Guides
 from .picker import Picker
@@ -41,8 +43,12 @@ class Canvas:
         self.viewer = viewer
         self.image: Image | None = None
         self.results: ResultLayers | None = None
+        self.left: list[Layer] = []  # result layers that the last image has left to the user
         self.centres = CentreLayer(viewer)
         self.guides = Guides(viewer)
+        self.corrections = Corrections(viewer)
+        self.kept = KeptLayer(viewer)
+        self._marks = (self.centres, self.guides, self.corrections, self.kept)
         self.picker = Picker(viewer)
         self._plane = 0
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -66,7 +72,8 @@ class Canvas:
         image.events.data.connect(self._on_data)
         self.results = ResultLayers(self.viewer, image, names)
         self.results.painted.connect(self.painted)
-        self.centres.image = self.guides.image = image
+        for marks in self._marks:
+            marks.image = image
         self._plane = self.shown_plane()
 
     def release(self, *, deleted: bool = False) -> None:
@@ -79,8 +86,10 @@ class Canvas:
             image.events.data.disconnect(self._on_data)
         results, self.results = self.results, None
         gone = self.centres.release() + self.guides.release()
+        gone += self.corrections.forget() + self.kept.release()
         if results is not None:
-            _, spare = results.leave(image.name if image is not None else "")
+            kept, spare = results.leave(image.name if image is not None else "")
+            self.left = [] if kept is None else [kept]
             gone += spare
         if deleted:
             QTimer.singleShot(0, partial(take_out, self.viewer, gone))
@@ -125,7 +134,7 @@ class Canvas:
             for name in _MOVES:
                 getattr(self.image.events, name).disconnect(self._on_moved)
             self.image.events.data.disconnect(self._on_data)
-        for part in (self.results, self.centres, self.guides):
+        for part in (self.results, *self._marks):
             for layer in part.release() if part is not None else ():
                 with suppress(RuntimeError):  # the window is gone
                     _give(layer, self.image.name if self.image is not None else "")
@@ -146,8 +155,8 @@ class Canvas:
     def _on_removed(self, event: Any) -> None:
         layer: Layer = event.value
         layer.events.name.disconnect(self._on_named)
-        self.centres.on_removed(layer)
-        self.guides.on_removed(layer)
+        for marks in self._marks:
+            marks.on_removed(layer)
         if layer is self.image:
             name = layer.name
             self.release(deleted=True)
@@ -163,7 +172,7 @@ class Canvas:
         self.swapped.emit()
 
     def _on_moved(self, _event: Any = None) -> None:
-        for part in (self.results, self.centres, self.guides):
+        for part in (self.results, *self._marks):
             if part is not None:
                 part.follow()
 

@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..session import Frame, Settings
 from . import edits, strings
+from .annotator import Annotator
 from .canvas import Canvas
+from .folder import Folder
 from .frames import FrameFlow
 from .image_flow import ImageFlow
 from .keys import bind
 from .live_session import LiveSession
 from .model import Classes
 from .model_flow import ModelFlow
+from .objects_flow import ObjectsFlow
 from .pointing import Pointing
+from .recovery_bar import Recovering
 from .region import RegionChoice
 from .sizing import Sizing
 from .turns import Turns
@@ -54,6 +58,10 @@ class Controller:
         self.refresh_escape()
         self.images = ImageFlow(self)
         self.models = ModelFlow(self)
+        self.annotator = Annotator(self)
+        self.objects = ObjectsFlow(self)
+        self.folder = Folder(self)
+        self.recovering = Recovering(self)
         self.sizing = Sizing(self)
         self.pointing = Pointing(self)
         self._connect()
@@ -72,7 +80,9 @@ class Controller:
         self.canvas.painted.connect(self.pointing.on_painted)
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Stop the worker and let go of the viewer; say whether the thread has ended."""
+        """Save, stop the worker, let go of the viewer; say whether the thread has ended."""
+        self.objects.close()
+        self.annotator.close()
         self.canvas.close()
         self.frames.quiet = True
         self.turns.close()
@@ -80,8 +90,8 @@ class Controller:
 
     @property
     def settings(self) -> Settings:
-        """Give what the controls say."""
-        return self.panel.priors.settings
+        """Give what the controls say, and what is painted."""
+        return replace(self.panel.priors.settings, painted=self.annotator.painted)
 
     @property
     def shown(self) -> Frame | None:
@@ -135,7 +145,7 @@ class Controller:
             self.panel.image.notice.say(strings.GREY)
         if self.region.apply():
             self.canvas.zoom_to(self.session.region)
-        self.panel.priors.suit(self.session.default_settings())
+        self.panel.priors.suit(self.session)
         self.pointing.begin()
         if self.session.ready and self.plain is not None:
             self._request()
@@ -166,6 +176,8 @@ class Controller:
     def on_edited(self, dragging: bool) -> None:
         """Solve the settings again, unless they contradict themselves."""
         priors = self.panel.priors
+        if not dragging:
+            self.annotator.record()
         self.dragging = dragging
         self.turns.take(self.stage != "idle" or dragging)
         self.panel.live.set_converged(not self.settings.replay)

@@ -45,6 +45,7 @@ class FrameFlow:
             return
         if frame.final:
             self.last = frame
+            self.desk.annotator.on_final(frame)
         elif monotonic() >= self._said_at + SAY_S:
             self._said_at = monotonic()
             text = strings.STATE_PREVIEW.format(ms=1000 * frame.seconds)
@@ -113,4 +114,6 @@ class FrameFlow:
         if self.canvas.results is not None:
             self.desk.turns.shown(frame, changed=self.canvas.results.show(frame))
         self.tell()
+        if frame.final:
+            self.desk.objects.show()
         self.desk.refresh_escape()

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..annotation.state import Picture, pixel_digest
+from ..session.image import describe, take_plane
 from . import strings
 from .pixels import inverted, read
 from .widgets import BAD, IDLE, WARN
@@ -76,11 +78,13 @@ class ImageFlow:
         self.panel.image.set_layers(self.canvas.candidates(), layer)
         self.panel.image.notice.clear()
         self._forget_inversion()
+        self.desk.annotator.leave()
         self.desk.forget_result(keep_marks=False)
         if self.take_pixels():
             self.desk.region.start_over(self.desk.session.info.shape)
             self.panel.recommend(layer)
             self.desk.say_ready()
+            self.open_state()
 
     def _forget_inversion(self) -> None:
         box = self.panel.image.invert
@@ -106,6 +110,26 @@ class ImageFlow:
         self._stands_in = info.channels == 3 and grey
         self._show_info()
         return True
+
+    def open_state(self) -> None:
+        """Begin or go on with the annotation of the plane that is shown."""
+        image, session = self.canvas.image, self.desk.session
+        info = session.info
+        if image is None or info is None:
+            return
+        array = read(image)["array"]
+        pixels = np.asarray(
+            take_plane(array, describe(array, axes=read(image)["axes"]), session.plane)
+        )
+        path = getattr(image.source, "path", None)
+        digest = pixel_digest(pixels)
+        self.desk.annotator.open(
+            Picture(
+                image.name, str(path) if path else None, digest, info.shape, session.plane,
+                info.spacing, info.units,
+            ),
+            lambda: np.asarray(array),
+        )  # fmt: skip
 
     def _show_info(self) -> None:
         session, grey = self.desk.session, not self.canvas.image.rgb
@@ -142,6 +166,7 @@ class ImageFlow:
         """Go back to step 1: the image layer was deleted."""
         self.desk.halt()
         self.fresh = False
+        self.desk.annotator.leave()
         self.desk.forget_result(keep_marks=False)
         self.panel.image.show_info(None)
         self.panel.image.notice.say(strings.IMAGE_LOST.format(name=name))
@@ -177,5 +202,6 @@ class ImageFlow:
         self.panel.image.notice.clear()
         self._show_info()
         self.desk.forget_result(keep_marks=True)
+        self.open_state()
         if had_result and self.panel.live.live_box.isChecked():
             self.desk.run()

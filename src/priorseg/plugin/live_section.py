@@ -102,6 +102,12 @@ class LiveSection(QWidget):
             lines = [_grey(strings.LAST_RESULT), *lines]
         self.certificates.setText("<br>".join(lines))
 
+    def toggle_uncertainty(self) -> None:
+        """Show the uncertainty, or the labels again."""
+        wanted = "both" if self.view.currentData()[0] == "uncertainty" else "uncertainty"
+        self.view.setCurrentIndex(self.view.findText(strings.VIEWS[wanted]))
+        self._on_view(0)
+
     def explain(self, text: str) -> None:
         """Say what the colours of the view mean; empty = nothing to say."""
         self.legend.setText(text)

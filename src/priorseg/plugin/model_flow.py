@@ -40,6 +40,7 @@ class ModelFlow:
         desk.forget_result(keep_marks=False)
         if desk.canvas.image is not None:
             desk.canvas.use(desk.canvas.image, {})
+            desk.annotator.redraw()
             desk.pointing.show_view()
         desk.region.suit_model()
         self.panel.status.say(BUSY, strings.STATE_LOADING)
@@ -72,9 +73,13 @@ class ModelFlow:
         panel.priors.set_model(classes, desk.session.default_settings())
         panel.live.set_classes(classes)
         panel.live.set_converged(not desk.settings.replay)
+        panel.objects.set_classes(classes.objects)
         if desk.canvas.results is not None:
             desk.canvas.results.set_names(classes.names)
             desk.pointing.show_view()
         desk.say_ready()
+        if desk.annotator.restoring.on_loaded():
+            return
+        desk.annotator.record()
         if desk.wants_run:
             desk.run()

@@ -13,9 +13,12 @@ from .image_section import ImageSection
 from .keys import HeldKey, bind
 from .live_section import LiveSection
 from .model_section import ModelSection
+from .objects_section import ObjectsSection
 from .priors_section import PriorsSection
+from .recovery_bar import RecoveryBar
+from .strip import Saved, Strip
 from .tabs import Tabs
-from .widgets import BAD, WARN, StatusStrip, Wrapped, button, column, row
+from .widgets import BAD, WARN, StatusStrip, button, row
 
 if TYPE_CHECKING:
     import napari
@@ -34,11 +37,15 @@ class SegmentationPanel(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self.viewer = viewer
-        self.status = StatusStrip()
+        self.status, self.saved = StatusStrip(), Saved()
+        self.strip = Strip(self.status, self.saved)
+        self.help = self.strip.help
+        self.recovery = RecoveryBar()
         self.image = ImageSection()
         self.model = ModelSection(models())
         self.priors = PriorsSection()
         self.live = LiveSection()
+        self.objects = ObjectsSection()
         self._samples = self._make_samples()
         self._lay_out()
         self.desk = Controller(self, viewer)
@@ -59,28 +66,16 @@ class SegmentationPanel(QWidget):
         holder.setLayout(row(*made))
         return holder
 
-    def _make_strip(self) -> QWidget:
-        strip, self.help = QWidget(), Wrapped(strings.HELP)
-        shown = button(strings.HELP_BUTTON, strings.TIP_HELP, checkable=True)
-        shown.setFixedSize(24, 24)
-        shown.toggled.connect(self.help.setVisible)
-        self.help.hide()
-        layout = column(strip)
-        layout.setContentsMargins(8, 0, 8, 0)
-        line = row(self.status, shown, stretch=0)
-        line.setAlignment(shown, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(line)
-        layout.addWidget(self.help)
-        return strip
-
     def _lay_out(self) -> None:
         self.tabs = Tabs()
         steps = (self.image, self._samples, self.model, self.priors, self.live)
         self.tabs.add("segment", *strings.TABS["segment"], steps)
+        self.tabs.add("objects", *strings.TABS["objects"], [self.objects])
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 4, 0, 0)
         outer.setSpacing(4)
-        outer.addWidget(self._make_strip())
+        outer.addWidget(self.strip)
+        outer.addWidget(self.recovery)
         outer.addWidget(self.tabs)
         self.setMinimumWidth(300)
         self.setMaximumWidth(WIDTH)
@@ -88,6 +83,13 @@ class SegmentationPanel(QWidget):
     def _bind_keys(self) -> None:
         bind(self, "G", self.desk.pointing.place)
         bind(self, "Q", self.live.live_box.toggle)
+        bind(self, "K", self.desk.annotator.keep)
+        bind(self, "W", self.desk.objects.toggle)
+        bind(self, "U", self.live.toggle_uncertainty)
+        bind(self, "N", lambda: self.objects.step.emit(1))
+        bind(self, "Shift+N", lambda: self.objects.step.emit(-1))
+        bind(self, "Ctrl+Z", self.desk.annotator.undo)
+        bind(self, "Ctrl+Shift+Z", self.desk.annotator.redo)
         HeldKey(self, Qt.Key.Key_J, self.desk.pointing.hold)
 
     def changeEvent(self, event: QEvent) -> None:

@@ -9,7 +9,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from ..session import Settings
-from ..session.lengths import carried
 from ..spec import registered
 from . import edits, strings
 from .class_table import ClassTable
@@ -18,7 +17,7 @@ from .forms import PriorForm
 from .widgets import WARN, Notice, Wrapped, column, combo, describe, heading
 
 if TYPE_CHECKING:
-    from ..session import Frame
+    from ..session import Frame, Session
     from .model import Classes
 
 
@@ -125,12 +124,11 @@ class PriorsSection(QWidget):
         for before, after in pairwise(chain):
             self.setTabOrder(before, after)
 
-    def suit(self, trained: Settings) -> None:
-        """Take the trained settings of a region of another size; changed lengths grow with it."""
-        settings = carried(self.settings, self.trained, trained)
-        self.trained = trained
+    def suit(self, session: "Session") -> None:
+        """Fit lengths to a region of another size; trained ones are those of its own size."""
+        self.trained, settings = session.default_settings(), session.suited(self.settings)
         for name, form in self.forms.items():
-            form.set_trained(edits.smoother_values(trained, name))
+            form.set_trained(edits.smoother_values(self.trained, name))
         if settings != self.settings:
             self.set_settings(settings)
 

@@ -41,6 +41,7 @@ class Sizing:
         self._locked: set[int] = set()
         details = self.priors.details
         details.volumes.locked.connect(self.on_locked)
+        details.volumes.painted.connect(desk.objects.paint_volume)
         details.auto.connect(self.choose_radii)
         self.priors.selected.connect(self.show)
         self.priors.edited.connect(self.show)

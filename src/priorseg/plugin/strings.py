@@ -1,5 +1,7 @@
 """Every text a user sees, in one table."""
 
+from .annotation_strings import *  # noqa: F403
+
 PARAMETERS = {
     "weight": "strength", "sigma": "detail", "edge": "edges", "volume": "volume",
 }  # fmt: skip
@@ -11,6 +13,8 @@ LAYERS = {
     "difference": "priorseg difference",
     "centres": "priorseg centres",
     "guides": "priorseg guides",
+    "corrections": "priorseg corrections",
+    "kept": "priorseg objects",
 }
 TITLE = "Shape priors"
 TRUTH = "truth"

@@ -1,0 +1,66 @@
+"""Texts of corrections, objects, saving and recovery; part of the one table `strings`."""
+
+GROUND = "background"
+CORRECTIONS = "5  Corrections"
+BRUSH_CLASS, BRUSH_SIZE = "Class of the brush", "Brush size"
+TIP_BRUSH_CLASS = (
+    "What the brush paints. Painted pixels stay as they are in every solve; the rest follows them "
+    "under all the priors. “Set free” takes paint away."
+)
+TIP_BRUSH_SIZE = "Diameter of the brush in pixels of the image."
+BRUSH, BRUSH_GROUND, BRUSH_FREE = "Paint {name}", "Erase to background", "Set free"
+PAINT, TIP_PAINT = "Paint (W)", "Paint with the mouse; press again to stop. Key: W"
+WIPE, TIP_WIPE = "Wipe", "Set all painted pixels free."
+NOTHING_PAINTED = "Nothing is painted."
+PAINTED_PX = "{count:,} px are painted and hold in every solve."
+NO_SUCH_CLASS = "There is no class {label}: choose one in the list beside Paint."
+CORRECTIONS_LOST = "The corrections layer was deleted; what you painted still holds."
+SHOW_AGAIN = "Show it again"
+
+OBJECTS = "6  Objects"
+OBJECT_COLUMNS = ("object", "area", "state")
+OBJECT_STATES = {"draft": "draft", "kept": "kept", "locked": "kept, locked"}
+TIP_OBJECTS = "What you keep. Click to look at one, F2 or a double click to rename it."
+KEEP, LOCK, DELETE = "Keep (K)", "Lock", "Delete"
+TIP_KEEP = (
+    "Keep the objects of the result in the layer priorseg objects. Kept again, an object that is "
+    "not locked is renewed. Key: K"
+)
+TIP_LOCK = "Priors and the brush never change a locked object."
+TIP_DELETE = "Delete the selected object; unlock it first."
+OVERLAP = "Where new objects meet kept ones"
+TIP_OVERLAP = "Which one gets the pixels that both want."
+OVERLAPS = {
+    "keep": "Overlap: kept objects stay",
+    "replace": "Overlap: new objects win",
+    "refuse": "Overlap: ask me, keep nothing",
+}
+NOTHING_TO_KEEP = "There is no result to keep: press Run under Segment."
+
+IMAGES = "7  Images of the folder"
+PREVIOUS, NEXT = "Previous (Shift+N)", "Next (N)"
+TIP_PREVIOUS = "Open the image before this one in its folder. Key: Shift+N"
+TIP_NEXT = "Open the next image of the folder and run the model on it. Key: N"
+NO_FOLDER = "This image has no folder: open it from a file."
+PLACE_IN_FOLDER = "{place} of {count} in {folder}"
+LAST_IMAGE = "That was the {end} image of the folder."
+UNREADABLE = "{name} was passed over: {reason}"
+
+UNDO, REDO = "Undo", "Redo"
+TIP_UNDO, TIP_REDO = "Undo: {what}. Key: Ctrl+Z", "Redo: {what}. Key: Ctrl+Shift+Z"
+NO_UNDO, NO_REDO = "Nothing to undo. Key: Ctrl+Z", "Nothing to redo. Key: Ctrl+Shift+Z"
+STEP_RUN, STEP_PAINT, STEP_FREED = "run", "paint {name}", "set painted pixels free"
+STEP_WIPE = "wipe"
+SAVING, SAVED = "saving", "saved"
+NOT_SAVED = "not saved"
+SAVED_NAME = "State of the automatic saving"
+TIP_SAVED = "Every step is saved by itself, in {folder}."
+MODEL_MISSING = "The model {name} of this annotation is not installed: pick another."
+RECOVER, DISCARD, LATER, FINE = "Recover", "Discard", "Later", "OK"
+RECOVERABLE = "Work was left unfinished on {name}, {time}: {objects} kept, {clicks} clicks."
+TIP_RECOVER = "Open the image and go on where it stopped."
+TIP_DISCARD = "Delete what was saved of it."
+TIP_LATER = "Leave it; you will be asked again at the next start."
+RECOVERED = "Recovered {name} as it was at {time}."
+IMAGE_GONE = "The image {path} is gone, or has other pixels. What was saved stays: put it back."
+DISCARD_FAILED = "It could not be deleted: {reason}"

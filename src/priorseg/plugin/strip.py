@@ -1,0 +1,63 @@
+"""The top of the panel: what is going on, undo and redo, whether all is saved, the keys."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QWidget
+
+from . import strings
+from .widgets import IDLE, SYMBOLS, TINTS, StatusStrip, Wrapped, button, column, describe, row
+
+
+class Saved(QLabel):
+    """Say in a word and a symbol whether all is saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = IDLE
+        describe(self, strings.SAVED_NAME, "")
+
+    def say(self, level: str, text: str) -> None:
+        """Show a state; a long text is its tooltip."""
+        self.level = level
+        word = text if len(text) < 12 else strings.NOT_SAVED
+        self.setText(f"{SYMBOLS[level]} {word}")
+        self.setStyleSheet(f"color: {TINTS[level]};")
+        self.setToolTip(text)
+
+
+class Strip(QWidget):
+    """Hold the status, undo and redo, and the help.
+
+    Parameters
+    ----------
+    status : StatusStrip
+    saved : Saved
+    """
+
+    def __init__(self, status: StatusStrip, saved: Saved) -> None:
+        super().__init__()
+        self.help = Wrapped(strings.HELP)
+        self.help.hide()
+        shown = button(strings.HELP_BUTTON, strings.TIP_HELP, checkable=True)
+        shown.setFixedSize(24, 24)
+        shown.toggled.connect(self.help.setVisible)
+        self.undo = button("↶", strings.NO_UNDO)
+        self.redo = button("↷", strings.NO_REDO)
+        for made in (self.undo, self.redo):
+            made.setFixedSize(26, 24)
+        self.show_steps("", "")
+        layout = column(self)
+        layout.setContentsMargins(8, 0, 8, 0)
+        line = row(status, saved, self.undo, self.redo, shown, stretch=0)
+        for part in (saved, self.undo, self.redo, shown):
+            line.setAlignment(part, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(line)
+        layout.addWidget(self.help)
+
+    def show_steps(self, back: str, forth: str) -> None:
+        """Say what undo takes back and redo does again; empty = nothing."""
+        tip = strings.TIP_UNDO.format(what=back) if back else strings.NO_UNDO
+        describe(self.undo, strings.UNDO, tip)
+        self.undo.setEnabled(bool(back))
+        tip = strings.TIP_REDO.format(what=forth) if forth else strings.NO_REDO
+        describe(self.redo, strings.REDO, tip)
+        self.redo.setEnabled(bool(forth))
