@@ -156,24 +156,32 @@ def test_the_settings_follow_the_region():
     session.set_image(np.zeros((256, 200), np.uint8))
     assert session.default_settings().priors[0].settings["sigma"] == pytest.approx(8)
     session.set_region((128, 128), 96)
-    assert session.default_settings().priors[0].settings["sigma"] == pytest.approx(3)
+    small = session.default_settings()
+    assert small.priors[0].settings["sigma"] == pytest.approx(3)
+    assert session.suited(small) is small
+    session.set_region(None)
+    assert session.suited(small) == session.default_settings()
+    fixed = Session(bright(size=64, lengths="image"))
+    fixed.set_image(np.zeros((256, 200), np.uint8))
+    assert fixed.default_settings().scale == 1
 
 
-def _settings(sigma, radii, weight=1.0):
+def _settings(sigma, radii, weight=1.0, scale=1.0):
     return Settings(
+        scale=scale,
         priors=(
             PriorChoice("threshold_dynamics", {"weight": weight, "sigma": sigma}),
             PriorChoice("convex", {"labels": (1,), "radii": radii}),
-        )
+        ),
     )
 
 
 def test_trained_lengths_come_back_exactly_and_changed_ones_grow():
-    before, after = _settings(2.0, (2, 4)), _settings(3.0, (3, 6))
+    before, after = _settings(2.0, (2, 4)), _settings(3.0, (3, 6), scale=1.5)
     assert carried(before, before, after) == after
     assert carried(carried(before, before, after), after, before) == before
     changed = carried(_settings(4.0, (2, 4), weight=7.0), before, after)
-    assert changed == _settings(6.0, (3, 6), weight=7.0)
+    assert changed == _settings(6.0, (3, 6), weight=7.0, scale=1.5)
     added = PriorChoice("total_variation", {"weight": 2.0}, on=False)
     more = Settings(priors=(*before.priors, added))
     assert carried(more, before, after).priors[-1] == PriorChoice(

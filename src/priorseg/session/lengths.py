@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from ..spec import enlarged, parameters, registered
+from ..spec import enlarged, registered
 from .settings import PriorChoice, Settings
 
 
@@ -11,7 +11,7 @@ def carried(settings: Settings, before: Settings, after: Settings) -> Settings:
     """Give settings that mean in another region what they meant in this one.
 
     What is as the network was trained becomes what was trained for the other region. Lengths that
-    a person has changed or added grow by the same factor; all else stays.
+    a person has changed or added grow by the ratio of the scales; all else stays.
 
     Parameters
     ----------
@@ -19,9 +19,7 @@ def carried(settings: Settings, before: Settings, after: Settings) -> Settings:
     before, after : Settings   as trained, for this region and for the other; see
                                `Session.default_settings`
     """
-    if before.priors == after.priors:
-        return settings
-    factor = _factor(before, after)
+    factor = after.scale / before.scale
     now = {_key(choice): choice for choice in after.priors}
     was = {_key(choice): choice for choice in before.priors}
 
@@ -34,22 +32,9 @@ def carried(settings: Settings, before: Settings, after: Settings) -> Settings:
             return choice
         return replace(choice, settings=enlarged(kind, choice.settings, factor))
 
-    return replace(settings, priors=tuple(moved(choice) for choice in settings.priors))
+    priors = tuple(moved(choice) for choice in settings.priors)
+    return replace(settings, priors=priors, scale=after.scale)
 
 
 def _key(choice: PriorChoice) -> tuple[str, Any]:
     return choice.name, choice.settings.get("label")
-
-
-def _factor(before: Settings, after: Settings) -> float:
-    """Give the ratio of the trained lengths; single numbers first, for lists are rounded."""
-    ratios = []
-    for old, new in zip(before.priors, after.priors, strict=False):
-        kind = registered().get(old.name)
-        for name, entry in parameters(kind).items() if kind and old.name == new.name else ():
-            if entry.range is None or not entry.range.grows:
-                continue
-            was, now = old.settings[name], new.settings[name]
-            single = not isinstance(was, tuple)
-            ratios.append((single, now / was if single else max(now) / max(was)))
-    return float(max(ratios, key=lambda one: one[0])[1]) if ratios else 1.0

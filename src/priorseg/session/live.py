@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Any
 from .cache import LogitsCache, pixel_key
 from .frame import Frame, Region
 from .inputs import Inputs
-from .settings import PriorChoice, Settings
-from .source import NO_IMAGE, NoLogits, Source, problem_of, region_of, trained_priors
+from .lengths import carried
+from .settings import Settings
+from .source import (
+    NO_IMAGE,
+    NoLogits,
+    Source,
+    problem_of,
+    region_of,
+    scale_of,
+    trained_settings,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,13 +73,21 @@ class Session(Inputs):
         source = self._source
         if source.segmenter is None or source.given is not None:
             return Settings()
-        head = source.segmenter.head
-        return Settings(
-            priors=tuple(PriorChoice(p.name, p.settings()) for p in trained_priors(source)),
-            temperature=float(head.temperature),
-            sweeps=int(head.sweeps),
-            replay=True,
-        )
+        return trained_settings(source, scale_of(source))
+
+    def suited(self, settings: Settings) -> Settings:
+        """Give settings that mean in this region what they meant where they come from.
+
+        What is as the network was trained is so again. Lengths that a person has changed or added
+        are multiplied by the ratio of the scales. Centres and volumes stay.
+        """
+        source = self._source
+        if source.segmenter is None or source.given is not None:
+            return settings
+        after = self.default_settings()
+        if settings.scale == after.scale:
+            return settings
+        return carried(settings, trained_settings(source, settings.scale), after)
 
     def compute_logits(
         self, progress: Progress | None = None, cancelled: Cancelled | None = None

@@ -82,6 +82,8 @@ class Settings:
                           the trained network does, whatever was solved before.
                           False: go on from the last solution until `tol`.
     painted : Painted     pixels of the full image that keep their labels; None = none
+    scale : float         pixels of the image over those of training that the lengths of the priors
+                          are meant for, > 0; no solve reads it, see `Session.suited`
 
     Raises
     ------
@@ -96,10 +98,13 @@ class Settings:
     volumes: Mapping[int, float] = field(default_factory=FrozenMap)
     replay: bool = False
     painted: Painted | None = None
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(f"temperature must be a finite number > 0, got {self.temperature}.")
+        if not (math.isfinite(self.scale) and self.scale > 0):
+            raise ValueError(f"scale must be a finite number > 0, got {self.scale}.")
         if self.sweeps < 0 or not (math.isfinite(self.tol) and self.tol >= 0):
             raise ValueError(f"sweeps and tol must be >= 0, got {self.sweeps} and {self.tol}.")
         for label, pixels in self.volumes.items():

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from .frame import Region
 from .image import ImageInfo
+from .settings import PriorChoice, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..links import Link
-    from ..prior import Prior
     from .problem import Problem
 
 NO_IMAGE = "There is no image yet. Use set_image first."
@@ -51,14 +51,25 @@ def region_of(source: Source) -> Region:
     return source.region or (slice(0, rows), slice(0, columns))
 
 
-def trained_priors(source: Source) -> "list[Prior]":
-    """Give the trained priors, lengths in pixels of the image if there is one."""
-    at_size = getattr(source.segmenter, "priors", None)
-    if source.info is None or at_size is None:
-        return list(source.segmenter.head.priors)
+def scale_of(source: Source) -> float:
+    """Give what the trained lengths are multiplied by in the region; 1 before there is an image."""
+    if source.info is None or getattr(source.segmenter, "lengths", "image") != "working":
+        return 1.0
     rows, columns = region_of(source)
-    found: list[Prior] = at_size(rows.stop - rows.start, columns.stop - columns.start)
-    return found
+    return float(source.segmenter.scale(rows.stop - rows.start, columns.stop - columns.start))
+
+
+def trained_settings(source: Source, scale: float) -> Settings:
+    """Give the settings of the trained head, its lengths multiplied by a scale."""
+    head = source.segmenter.head
+    priors = [prior.enlarged(scale) for prior in head.priors]
+    return Settings(
+        priors=tuple(PriorChoice(prior.name, prior.settings()) for prior in priors),
+        temperature=float(head.temperature),
+        sweeps=int(head.sweeps),
+        replay=True,
+        scale=scale,
+    )
 
 
 def problem_of(source: Source, region: Region, logits: "Tensor") -> "Problem":
