@@ -12,6 +12,7 @@ from .frames import FrameFlow
 from .image_flow import ImageFlow
 from .keys import bind
 from .live_session import LiveSession
+from .measuring import Measuring
 from .model import Classes
 from .model_flow import ModelFlow
 from .objects_flow import ObjectsFlow
@@ -62,6 +63,7 @@ class Controller:
         self.objects = ObjectsFlow(self)
         self.folder = Folder(self)
         self.recovering = Recovering(self)
+        self.measuring = Measuring(self)
         self.sizing = Sizing(self)
         self.pointing = Pointing(self)
         self._connect()

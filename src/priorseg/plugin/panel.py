@@ -12,6 +12,7 @@ from .controller import Controller
 from .image_section import ImageSection
 from .keys import HeldKey, bind
 from .live_section import LiveSection
+from .measures_section import MeasuresSection
 from .model_section import ModelSection
 from .objects_section import ObjectsSection
 from .priors_section import PriorsSection
@@ -46,6 +47,7 @@ class SegmentationPanel(QWidget):
         self.priors = PriorsSection()
         self.live = LiveSection()
         self.objects = ObjectsSection()
+        self.measures = MeasuresSection()
         self._samples = self._make_samples()
         self._lay_out()
         self.desk = Controller(self, viewer)
@@ -71,6 +73,7 @@ class SegmentationPanel(QWidget):
         steps = (self.image, self._samples, self.model, self.priors, self.live)
         self.tabs.add("segment", *strings.TABS["segment"], steps)
         self.tabs.add("objects", *strings.TABS["objects"], [self.objects])
+        self.tabs.add("measures", *strings.TABS["measures"], [self.measures])
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 4, 0, 0)
         outer.setSpacing(4)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 from qtpy.QtWidgets import QFrame
 
-from ..annotation.recovery import Session, load_picture
+from ..annotation.recovery import SessionFolder, load_picture
 from . import strings
 from .widgets import BAD, OK, TINTS, WARN, Wrapped, button, column, row
 
@@ -36,7 +36,7 @@ class RecoveryBar(QFrame):
         """Give what is said; empty if the bar is hidden."""
         return "" if self.isHidden() else self._text.text()
 
-    def offer(self, session: Session | None) -> None:
+    def offer(self, session: SessionFolder | None) -> None:
         """Offer a session; None hides the bar."""
         self.setVisible(session is not None)
         self._dress(strings.LATER, WARN)
@@ -63,7 +63,7 @@ class RecoveryBar(QFrame):
         self.setStyleSheet(f"QFrame#recovery {{ border-left: 3px solid {TINTS[level]}; }}")
 
 
-def when(session: Session) -> str:
+def when(session: SessionFolder) -> str:
     """Write when a session was saved last, in local time."""
     return datetime.fromtimestamp(session.loaded.time).strftime("%d %b %H:%M")
 
@@ -79,7 +79,7 @@ class Recovering:
     def __init__(self, desk: "Controller") -> None:
         self.desk, self.bar = desk, desk.panel.recovery
         self._later: set[Path] = set()
-        self._offered: Session | None = None
+        self._offered: SessionFolder | None = None
         self.bar.recover.clicked.connect(self.recover)
         self.bar.discard.clicked.connect(self.discard)
         self.bar.later.clicked.connect(self.later)
@@ -126,7 +126,7 @@ class Recovering:
         else:
             self.bar.tell(strings.RECOVERED.format(name=session.name, time=when(session)))
 
-    def _open(self, session: Session) -> Image | None:
+    def _open(self, session: SessionFolder) -> Image | None:
         desk, picture = self.desk, session.loaded.state.picture
         try:
             if picture.path is not None and Path(picture.path).is_file():

@@ -43,7 +43,7 @@ class Saving(QObject):
         self._savers: dict[str, Saver] = {}
         self._picture: Picture | None = None
         self._pixels: Callable[[], np.ndarray] | None = None
-        self._sessions: tuple[recovery.Session, ...] = ()
+        self._sessions: tuple[recovery.SessionFolder, ...] = ()
         self.saved.connect(self._say_saved)
         self.trouble.connect(lambda text: desk.panel.saved.say(BAD, text))
         self._look = threading.Thread(target=self._list, name="priorseg-sessions", daemon=True)
@@ -60,7 +60,7 @@ class Saving(QObject):
             return
 
     @property
-    def broken_off(self) -> tuple[recovery.Session, ...]:
+    def broken_off(self) -> tuple[recovery.SessionFolder, ...]:
         """Give the sessions that a program left without closing them, and that can be opened."""
         mine = {saver.store.folder for saver in self._savers.values()}
         return tuple(
@@ -76,7 +76,7 @@ class Saving(QObject):
         known = self._session_of(picture)
         return known.loaded.state if known is not None else None
 
-    def _session_of(self, picture: Picture) -> recovery.Session | None:
+    def _session_of(self, picture: Picture) -> recovery.SessionFolder | None:
         for one in self._sessions:
             state = one.loaded.state
             if state is not None and not one.alive and state.picture.digest == picture.digest:
@@ -131,7 +131,7 @@ class Saving(QObject):
         saver = self._savers.get(self._picture.digest) if self._picture is not None else None
         return saver.store.folder if saver is not None else None
 
-    def discard(self, session: recovery.Session) -> None:
+    def discard(self, session: recovery.SessionFolder) -> None:
         """Delete a session that shall not be recovered.
 
         Raises
