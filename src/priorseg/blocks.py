@@ -1,15 +1,18 @@
 """The state of one solve: probabilities, duals and fields, one block for each prior."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .intake import check, named, resolve, warm_duals, with_extents
+from .intake import check, named, narrowed, prescribed_anew, resolve, warm_duals, with_extents
 from .kernels import volume_pass
 from .kernels.iterates import largest_change, pushed_on
 from .kernels.room import Room
 from .links import Link, as_link
+from .prescribed import checked_fixed, prescribe
 from .prior import Dual, Prior, is_nothing, single_images
 from .scene import Scene
 from .solution import Solution
@@ -27,18 +30,17 @@ class Blocks:
         link: Link,
         warm: Solution | None,
     ) -> None:
-        self.logits, self.priors, self.temperature, self.link = logits, priors, temperature, link
+        self.priors, self.temperature, self.link = priors, temperature, link
         self.scene = with_extents(scene, priors, link, logits.shape[1])
-        self.preps = {
+        self.preps: dict[str, Any] = {
             name: prior.prepare(self.scene, logits, link=link) for name, prior in priors.items()
         }
+        self.allowed = narrowed(self.scene.fixed, priors, self.preps, link, logits.shape[1])
+        self.logits = self.prescribe(logits)
         self.tracked = torch.is_grad_enabled() and self._takes_gradients()
         kept = warm_duals(warm, priors, self.scene, logits)
         warm = warm if priors else None
-        if warm is None:
-            self.scaled, self.u = self._start()
-        else:
-            self.scaled, self.u = logits, warm.probs.detach().to(logits)  # a sweep renews scaled
+        self.scaled, self.u = self._begin(warm)
         self.duals = {
             name: kept.get(name) or prior.start(self.u, self.preps[name])
             for name, prior in priors.items()
@@ -53,6 +55,28 @@ class Blocks:
         self.point: Tensor | None = None  # where the next sweep begins; None = at u
         if len(priors) > 1:  # a single prior replaces its own field at once
             self.remember()
+
+    def _begin(self, warm: Solution | None) -> tuple[Tensor, Tensor]:
+        """Give what the first sweep starts from; a sample that was painted anew starts cold."""
+        if warm is None:
+            return self._start()
+        u = warm.probs.detach().to(self.logits)
+        stale = prescribed_anew(warm.scene, self.scene)
+        if stale is not None:
+            u = torch.where(stale.view(-1, *[1] * (u.ndim - 1)), self._start()[1], u)
+        return self.logits, u  # a sweep renews the scaled logits
+
+    def prescribe(self, logits: Tensor) -> Tensor:
+        """Give logits that no field moves where the scene prescribes labels."""
+        if self.allowed is None:
+            return logits
+        axes = logits.ndim - 2
+        slope = logits.new_zeros(())
+        for prior in self.priors.values():
+            weight = getattr(prior, "weight", None)
+            if isinstance(weight, Tensor):
+                slope = slope + axes * weight.detach().to(slope)
+        return prescribe(logits, self.allowed, self.link, self.temperature, slope)
 
     def _start(self) -> tuple[Tensor, Tensor]:
         """Give the scaled logits and the probabilities of the network alone."""
@@ -206,6 +230,7 @@ class Blocks:
             self.preps,
             self.link,
             self.temperature,
+            self.allowed,
         )
 
 
@@ -234,6 +259,8 @@ def begin(
         raise ValueError(f"temperature must be one number, got {tuple(scale.shape)}.")
     scale = scale.reshape(())
     check(logits, scene, scale.detach(), link)
+    if scene.fixed is not None:
+        scene = replace(scene, fixed=checked_fixed(scene.fixed, logits, link))
     if single_images(logits) and not (logits.requires_grad and torch.is_grad_enabled()):
         logits = logits.contiguous()  # once, instead of in every sweep
     return Blocks(logits, named_priors, scene, scale, link, warm)

@@ -80,6 +80,7 @@ class FixedSweeps:
         """
         with torch.no_grad(), self._full_precision(self.logits):
             state = copy(self._begun)
+            state.logits = state.prescribe(self.logits)
             state.scaled = state.logits / state.temperature
             state.u = before = state.link.probs(state.scaled)
             state.fields = {}

@@ -19,8 +19,9 @@ from .prior import Certificate, Prior
 from .priors.convex import Convex
 from .priors.nested import Nested
 from .priors.ranking import Ranking, holds, members, relabel
+from .priors.reachable import Group
 from .priors.star import Star
-from .priors.volume import Group, Volume
+from .priors.volume import Volume
 
 ROUNDS = 16  # after which priors that still undo each other count as contradictory
 HARD = (Volume, Star, Convex, Nested)  # priors with an exact form on the label map
@@ -153,6 +154,15 @@ class _Decoding:
         self.labels = relabel(self.labels, self.ranking, mask, prep.extent)
 
 
+def _of_sample(
+    fixed: Tensor | None, allowed: Tensor | None, one: slice
+) -> tuple[Tensor | None, Tensor | None]:
+    """Give the bans of one sample and its prescribed pixels, where there are any."""
+    if fixed is None or allowed is None or not bool((fixed[one] >= 0).any()):
+        return None, None
+    return ~allowed[one].cpu(), (fixed[one] >= 0).cpu()
+
+
 def _commit(ranking: Ranking, labels: Tensor, extent: tuple[int, ...]) -> Ranking:
     """Forbid later priors to change an object."""
     inside = holds(labels, extent).unsqueeze(1)
@@ -181,7 +191,12 @@ def _picture(logits: Tensor, link: Link) -> tuple[Tensor, Callable[[], Tensor]]:
 
 
 def decode(
-    logits: Tensor, priors: Mapping[str, Prior], preps: Mapping[str, Any], link: Link
+    logits: Tensor,
+    priors: Mapping[str, Prior],
+    preps: Mapping[str, Any],
+    link: Link,
+    fixed: Tensor | None = None,
+    allowed: Tensor | None = None,
 ) -> Decoded:
     """Make the label map that satisfies the priors exactly where that is possible.
 
@@ -190,6 +205,8 @@ def decode(
     logits : (B, K, *S)   divided by the temperature
     priors, preps : mappings by name   see `priorseg.Solution`
     link : Link
+    fixed : (B, *S)   labels that pixels must have, below 0 = free; None = all free
+    allowed : (B, labels, *S) bool   labels that these leave to every pixel, given with `fixed`
 
     Returns
     -------
@@ -204,8 +221,11 @@ def decode(
             for b in range(len(labels)):
                 one = slice(b, b + 1)
                 pairs = [(prior, prior.pick(preps[name], b)) for name, prior in priors.items()]
-                found.append(_Decoding(labels[one], Ranking(ranked[one], link), pairs).run())
+                ranking = Ranking(ranked[one], link, *_of_sample(fixed, allowed, one))
+                found.append(_Decoding(labels[one], ranking, pairs).run())
             labels = torch.cat(found)
+        if fixed is not None:
+            labels = torch.where(fixed >= 0, fixed, labels.to(fixed)).to(labels)
         wide = labels.to(logits.device, torch.int64)
         certificates = {
             name: prior.violation(labels if isinstance(prior, HARD) else wide, preps[name])

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .kernels.iterates import all_finite
 from .links import Link, Ordered
+from .prescribed import labels_left
 from .prior import Dual, Prior
 from .priors.nested import Nested
 from .scene import Scene
@@ -62,7 +63,38 @@ def with_extents(scene: Scene, priors: Mapping[str, Prior], link: Link, channels
     return replace(scene, extents={**extents, **scene.extents})
 
 
-def _same(old: Scene, new: Scene, names: Sequence[str]) -> bool:
+def narrowed(
+    fixed: Tensor | None,
+    priors: Mapping[str, Prior],
+    preps: dict[str, Any],
+    link: Link,
+    channels: int,
+) -> Tensor | None:
+    """Mark the labels that prescribed pixels and the priors leave to each pixel.
+
+    Parameters
+    ----------
+    fixed : (B, *S)   see `prescribed.checked_fixed`; None = nothing is prescribed
+    priors, preps : by name; preps are renewed where a prior learns from it
+
+    Returns
+    -------
+    (B, labels, *S) bool, or None
+    """
+    if fixed is None:
+        return None
+    allowed = labels_left(fixed, link.label_count(channels))
+    while True:  # ends: labels are only ever taken
+        before = allowed
+        for name, prior in reversed(list(priors.items())):  # a later block takes precedence
+            allowed, preps[name] = prior.narrow(allowed, preps[name])
+        if torch.equal(before, allowed):
+            return allowed
+
+
+def same_scene(old: Scene, new: Scene, names: Sequence[str]) -> bool:
+    """Say whether two scenes agree in some fields."""
+
     def equal(a: Any, b: Any) -> bool:
         if isinstance(a, Mapping):
             return a.keys() == b.keys() and all(equal(a[k], b[k]) for k in a)
@@ -74,6 +106,15 @@ def _same(old: Scene, new: Scene, names: Sequence[str]) -> bool:
         )
 
     return all(equal(getattr(old, name), getattr(new, name)) for name in names)
+
+
+def prescribed_anew(old: Scene, new: Scene) -> Tensor | None:
+    """Mark the samples whose prescribed labels have changed, (B,) bool; None = none has."""
+    if old.fixed is None and new.fixed is None:
+        return None
+    given = [scene.fixed.flatten(1) for scene in (old, new) if scene.fixed is not None]
+    before, after = given if len(given) == 2 else (given[0], torch.full_like(given[0], -1))
+    return (before.clamp_min(-1).to(after) != after.clamp_min(-1)).any(1)
 
 
 def warm_duals(
@@ -93,7 +134,7 @@ def warm_duals(
         old = warm.priors[name]
         if type(old) is type(twin) and getattr(old, "label", None) == getattr(twin, "label", None):
             reads = ("extents", *old.reads)
-            if _same(warm.scene, scene, reads):
+            if same_scene(warm.scene, scene, reads):
                 kept[name] = tuple(
                     part.detach().to(like) if part.ndim > 2 else part.detach().to(like.device)
                     for part in dual

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .decode import Decoded
-from .geometry import hull_closure, largest_component
+from .geometry import hull_closure, hulls_beside, largest_component
 from .intake import named
 from .links import Link, Ordered, likeliest
 from .memory import TooLarge
 from .operators import blur_radius, relative_spacing
 from .prior import Prior
-from .priors.convex import Convex, hulls_beside
+from .priors.convex import Convex
 from .priors.nested import Nested
 from .priors.threshold_dynamics import ThresholdDynamics
 from .scene import Scene
@@ -35,6 +35,8 @@ CUT = 2**24  # pixels up to which touching hulls of rivals are cut apart
 
 def reach(priors: Sequence[Prior], scene: Scene, link: Link) -> int | None:
     """Give how far one sweep carries, in pixels; None where a prior sees the whole image."""
+    if scene.fixed is not None:
+        return None  # painted pixels are decoded in the whole image
     total = 0
     for prior in priors:
         if isinstance(prior, ThresholdDynamics) and prior.edge == 0:

@@ -66,6 +66,23 @@ class Prior(nn.Module):
         """
         raise NotImplementedError
 
+    def narrow(self, allowed: Tensor, prep: Any) -> tuple[Tensor, Any]:
+        """Take labels from pixels where prescribed pixels and this prior leave them no room.
+
+        Called again, with what it gave, until no prior takes any label more. A prescribed pixel
+        keeps its label: where the prior then cannot hold it gives way.
+
+        Parameters
+        ----------
+        allowed : (B, labels, *S) bool   at least one label at every pixel
+        prep : what `prepare` or the last call gave
+
+        Returns
+        -------
+        allowed, at least one label at every pixel, and prep for this solve
+        """
+        return allowed, prep
+
     def moves(self, prep: Any) -> bool:
         """Say whether it has a field at all, or only projects."""
         return True

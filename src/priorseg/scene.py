@@ -20,6 +20,8 @@ class Scene:
     centres : mapping          class -> (N, D) star centres in pixel coordinates (y, x), N >= 1,
                                or (B, N, D) with nan rows for samples that have fewer
     volumes : (B, K)           wanted volume of each class in pixels; nan = free; None = all free
+    fixed : (B, *S) or (*S)    integers: the label of the label map that a pixel must have, below
+                               0 = free; None = all free. A hard constraint, before every prior
     extents : mapping          class -> classes that together make up its object, itself included
                                (cup inside disc: the disc is rim and cup); filled in by the
                                ordered link and by a `Nested` prior where missing
@@ -34,6 +36,7 @@ class Scene:
     centres: Mapping[int, "Tensor"] = field(default_factory=dict)
     volumes: "Tensor | None" = None
     extents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    fixed: "Tensor | None" = None
 
     def __post_init__(self) -> None:
         try:

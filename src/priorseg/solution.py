@@ -25,6 +25,7 @@ class Solution:
     residual : (B,)       max |change of u| in the last sweep, per sample; inf before any sweep
     sweeps : int          sweeps done since the cold or warm start
     scene, priors, preps, link, temperature   what was solved
+    allowed : (B, labels, *S) bool   the labels that prescribed pixels leave; None = all
     """
 
     logits: Tensor
@@ -37,6 +38,7 @@ class Solution:
     preps: Mapping[str, Any] = field(repr=False)
     link: Link
     temperature: Tensor
+    allowed: Tensor | None = field(default=None, repr=False)
 
     @property
     def gap(self) -> Tensor:
@@ -59,4 +61,6 @@ class Solution:
         -------
         Decoded   ``.labels`` (B, *S) int64, ``.certificates`` by prior name
         """
-        return decode(self.logits, self.priors, self.preps, self.link)
+        return decode(
+            self.logits, self.priors, self.preps, self.link, self.scene.fixed, self.allowed
+        )

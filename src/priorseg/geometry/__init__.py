@@ -3,12 +3,14 @@
 NumPy arrays in, NumPy arrays out; one two-dimensional image at a time.
 """
 
+from .beside import hulls_beside
 from .closure import ancestor_closure, closed_subset, max_weight_closure, star_violations
 from .components import fill_holes, label_components, largest_component, lone_components
 from .discs import disc_counts
 from .hull import convex_hull_mask, convex_star_closure, hull_closure, hull_deficit
 from .isotonic import block_mean, tree_isotonic, tree_isotonic_blocks
 from .rays import ray_forest, ray_tree, topological_order
+from .settled import hulls_around, settle_rays
 from .transport import assign_volumes
 from .volume_closure import closure_with_volume
 
@@ -24,12 +26,15 @@ __all__ = [
     "fill_holes",
     "hull_closure",
     "hull_deficit",
+    "hulls_around",
+    "hulls_beside",
     "label_components",
     "largest_component",
     "lone_components",
     "max_weight_closure",
     "ray_forest",
     "ray_tree",
+    "settle_rays",
     "star_violations",
     "topological_order",
     "tree_isotonic",

@@ -1,7 +1,7 @@
 """Convex objects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,17 +12,19 @@ from ..geometry import (
     convex_hull_mask,
     hull_closure,
     hull_deficit,
+    hulls_around,
+    hulls_beside,
     label_components,
     largest_component,
 )
 from ..kernels.discs import active_set
 from ..links import SOFTMAX, Link
+from ..prescribed import settled
 from ..prior import Certificate, Prior, check_labels, nothing, whole_numbers
 from ..scene import Scene
 from ..spec import Range, register
 from .ranking import Kept, Ranking, as_array, holds, relabel
 
-CUTS = 8  # rounds of cutting hulls apart before only the largest part is kept
 MARGIN = 1e-3  # how far above 1/2 an activated pixel is lifted
 
 
@@ -34,6 +36,14 @@ class _Prep:
     radii: tuple[int, ...]
     link: Link
     classes: int
+    # of each object, (B, Y, X) bool: pixels that prescribed ones put in, and out; none = free
+    inside: tuple[Tensor, ...] = ()
+    outside: tuple[Tensor, ...] = ()
+
+    def active(self, place: int, whole: Tensor) -> Tensor:
+        """Mark where an object is to be drawn in, (B, Y, X) bool."""
+        found = active_set(whole, self.radii)
+        return found & ~self.outside[place] if self.outside else found
 
 
 class _Lift(torch.autograd.Function):
@@ -111,6 +121,22 @@ class Convex(Prior):
         radii = tuple(sorted({min(radius, limit) for radius in self.radii}, reverse=True))
         return _Prep(channels, extents, ordered, radii, link, link.label_count(like.shape[1]))
 
+    def narrow(self, allowed: Tensor, prep: _Prep) -> tuple[Tensor, _Prep]:
+        """Remember which pixels are settled; see `Prior.narrow`."""
+        masks = [settled(allowed, extent) for extent in prep.extents]
+        inside, outside = (tuple(pair[part] for pair in masks) for part in (0, 1))
+        return allowed, replace(prep, inside=inside, outside=outside)
+
+    def pick(self, prep: _Prep, sample: int) -> _Prep:
+        """See `Prior.pick`."""
+        if not prep.inside:
+            return prep
+        inside, outside = (
+            tuple(mask[sample : sample + 1] for mask in masks)
+            for masks in (prep.inside, prep.outside)
+        )
+        return replace(prep, inside=inside, outside=outside)
+
     def moves(self, prep: _Prep) -> bool:
         """Say no: this prior projects."""
         return False
@@ -121,9 +147,9 @@ class Convex(Prior):
 
     def project(self, u: Tensor, prep: _Prep) -> Tensor:
         """Draw dents of every object in; see `Prior.project`."""
-        for channels in prep.channels:
+        for place, channels in enumerate(prep.channels):
             whole = prep.link.object_probs(u, channels)  # (B, Y, X)
-            active = active_set(whole, prep.radii)
+            active = prep.active(place, whole)
             if active.device.type == "cpu" and not active.numpy().any():
                 continue  # elsewhere the question would make the host wait
             lifted = _Lift.apply(whole, active)  # type: ignore[no-untyped-call]
@@ -132,10 +158,11 @@ class Convex(Prior):
 
     def project_in_place(self, u: Tensor, scaled: Tensor, prep: _Prep) -> bool:
         """Draw dents in, pixel by pixel; see `Prior.project_in_place`."""
-        for sample, logits in zip(u, scaled, strict=True):
-            for channels in prep.channels:
+        for b, (sample, logits) in enumerate(zip(u, scaled, strict=True)):
+            one = self.pick(prep, b)
+            for place, channels in enumerate(prep.channels):
                 whole = prep.link.object_probs(sample[None], channels)  # (1, Y, X)
-                active = np.flatnonzero(active_set(whole, prep.radii).numpy())
+                active = np.flatnonzero(one.active(place, whole).numpy())
                 if len(active):
                     self._draw_in(sample, logits, whole, torch.from_numpy(active), channels, prep)
         return True
@@ -165,6 +192,17 @@ class Convex(Prior):
         hulls = np.asarray(hull_closure(largest_component(mask) if self.single else mask))
         return hulls_beside(hulls, taken) if (hulls & taken).any() else hulls
 
+    def _hulls_around(self, mask: np.ndarray, inside: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Give hulls that hold settled pixels and leave others out, where a line parts them."""
+        if not self.single:
+            return hulls_around(mask, inside, out & ~inside)
+        one = convex_hull_mask(largest_component(mask) | inside)
+        hulls = hulls_around(one, inside, out & ~inside)
+        if not inside.any():
+            return largest_component(hulls)
+        parts, _ = label_components(hulls)
+        return np.isin(parts, np.unique(parts[inside]))
+
     def harden(self, labels: Tensor, probs: Tensor | Ranking, prep: _Prep) -> Tensor:
         """Replace every component of every object by its digital hull.
 
@@ -172,11 +210,19 @@ class Convex(Prior):
         `labels` keeps the pixels that both hulls hold; the later one is cut along a line.
         """
         kept: list[Kept] = []
-        for extent in prep.extents:
+        given = probs.fixed if isinstance(probs, Ranking) and prep.inside else None
+        fixed = None if given is None else as_array(given)
+        for place, extent in enumerate(prep.extents):
             rivals = [k for _, other in kept if not set(other) & set(extent) for k in other]
             masks, taken = as_array(holds(labels, extent)), as_array(holds(labels, rivals))
-            hulls = np.stack([self._hulls(m, t) for m, t in zip(masks, taken, strict=True)])
-            mask = torch.as_tensor(hulls, device=labels.device)
+            if fixed is None:
+                hulls = [self._hulls(m, t) for m, t in zip(masks, taken, strict=True)]
+            else:
+                inside, outside = as_array(prep.inside[place]), as_array(prep.outside[place])
+                rows = zip(masks, inside, outside | taken, strict=True)
+                hulls = [self._hulls_around(*row) for row in rows]
+                hulls = [hull & ~bad for hull, bad in zip(hulls, fixed & outside, strict=True)]
+            mask = torch.as_tensor(np.stack(hulls), device=labels.device)
             labels = relabel(labels, probs, mask, extent, kept)
             kept.append((mask, extent))
         return labels
@@ -184,12 +230,17 @@ class Convex(Prior):
     def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
         """Count pixels that are missing to the hulls of the components."""
         parts: dict[int, int] = {}
-        for label, extent in zip(prep.labels, prep.extents, strict=True):
+        barred = 0
+        for place, (label, extent) in enumerate(zip(prep.labels, prep.extents, strict=True)):
             masks = as_array(holds(labels, extent))
             parts[label] = sum(int(hull_deficit(mask)) for mask in masks)
+            if parts[label] and prep.outside:
+                hulls = np.stack([hull_closure(mask) for mask in masks])
+                barred += int((hulls & as_array(prep.outside[place])).sum())
         text = "; ".join(f"object {label}: {found} px" for label, found in parts.items())
         missing = sum(parts.values())
-        return Certificate(missing, missing == 0, f"missing to the hull: {text}", parts)
+        cause = f"; prescribed pixels keep {barred} px out" if barred else ""
+        return Certificate(missing, missing == 0, f"missing to the hull: {text}{cause}", parts)
 
 
 def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], link: Link) -> Tensor:
@@ -209,43 +260,3 @@ def _share(u: Tensor, whole: Tensor, lifted: Tensor, channels: Sequence[int], li
     inner = lifted * torch.where(known, u / torch.where(known, whole, 1), even)
     outer = (1 - lifted) * u / torch.where(moved, 1 - whole, 1)
     return torch.where(moved, torch.where(member, inner, outer), u)
-
-
-def hulls_beside(mask: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Make components convex without touching pixels that are taken.
-
-    Each component keeps the part of its hull beyond a line past the taken pixels; a part of a
-    convex set on one side of a line is convex. If parts merge again and again, only the largest
-    is kept.
-
-    Parameters
-    ----------
-    mask, taken : (Y, X) bool
-
-    Returns
-    -------
-    (Y, X) bool   disjoint from `taken`; every 8-connected component digitally convex
-    """
-    for _ in range(CUTS):
-        parts, count = label_components(mask)
-        mask = np.zeros_like(mask)
-        for part in range(1, count + 1):
-            mask |= _beyond(convex_hull_mask(parts == part), taken)
-        if hull_deficit(mask) == 0:
-            return mask
-    return _beyond(convex_hull_mask(largest_component(mask)), taken)
-
-
-def _beyond(hull: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Keep the part of a hull on the far side of a line past its taken pixels."""
-    inner = np.argwhere(hull & taken)
-    if len(inner) == 0:
-        return hull
-    pixels = np.argwhere(hull)
-    free = np.argwhere(hull & ~taken)
-    toward = (free.mean(0) if len(free) else pixels.mean(0)) - inner.mean(0)
-    direction = np.round(1024 * toward / max(np.abs(toward).max(), 1e-9)).astype(np.int64)
-    kept = pixels[pixels @ direction > (inner @ direction).max()]
-    part = np.zeros_like(hull)
-    part[kept[:, 0], kept[:, 1]] = True
-    return part

@@ -178,6 +178,9 @@ class Nested(Prior):
             stray = self._stray(labels, place)
             if not bool(stray.any()):
                 continue
+            if isinstance(probs, Ranking) and probs.fixed is not None:
+                labels = self._surround(labels, stray, probs.fixed, place)
+                stray = self._stray(labels, place) & ~probs.fixed
             if fill:
                 labels = labels.masked_fill(stray, self.order[place + 1])
             else:
@@ -190,6 +193,14 @@ class Nested(Prior):
         around = as_array(labels == self.order[place + 1])
         stray = [stray_components(m, a) for m, a in zip(masks, around, strict=True)]
         return torch.as_tensor(np.stack(stray), device=labels.device)
+
+    def _surround(self, labels: Tensor, stray: Tensor, fixed: Tensor, place: int) -> Tensor:
+        """Give prescribed pixels of an inner object, where they stray, the label around it."""
+        around = self.order[place + 1]
+        ones = np.ones((3,) * (labels.ndim - 1), dtype=bool)
+        held = as_array(stray & fixed)
+        ring = np.stack([ndimage.binary_dilation(one, ones) for one in held]) & ~as_array(fixed)
+        return labels.masked_fill(torch.as_tensor(ring, device=labels.device), around)
 
     def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
         """Count pixels of inner objects that lie outside the object around them."""

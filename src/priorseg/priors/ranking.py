@@ -25,11 +25,13 @@ class Ranking:
     logits : (B, K, *S)            in any unit
     link : Link                    of the logits
     banned : (B, labels, *S) bool  labels that pixels may not take; None = none
+    fixed : (B, *S) bool           pixels whose label is prescribed: nothing changes them
     """
 
     logits: Tensor
     link: Link = SOFTMAX
     banned: Tensor | None = None
+    fixed: Tensor | None = None
 
     @classmethod
     def of(cls, source: "Tensor | Ranking") -> "Ranking":
@@ -45,8 +47,14 @@ class Ranking:
         return self.link.label_count(self.logits.shape[1])
 
     def ban(self, where: Tensor) -> "Ranking":
-        """Take labels from pixels, (B, labels, *S) bool."""
-        return replace(self, banned=where if self.banned is None else self.banned | where)
+        """Take labels from pixels, (B, labels, *S) bool.
+
+        Beside prescribed pixels no pixel loses its last label.
+        """
+        banned = where if self.banned is None else self.banned | where
+        if self.fixed is not None and self.banned is not None:
+            banned = torch.where(banned.all(1, keepdim=True), self.banned, banned)
+        return replace(self, banned=banned)
 
     def at(self, pixels: tuple[Tensor, ...]) -> Tensor:
         """Score the labels of some pixels, given by their indices in (B, *S).
@@ -137,6 +145,8 @@ def relabel(
     """
     marks = as_array(holds(labels, extent))
     marks ^= as_array(mask)
+    if isinstance(scores, Ranking) and scores.fixed is not None:
+        marks &= ~as_array(scores.fixed)
     if not marks.any():
         return labels
     axes = np.unravel_index(np.flatnonzero(marks), marks.shape)

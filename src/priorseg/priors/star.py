@@ -14,11 +14,13 @@ from ..geometry import (
     closure_with_volume,
     max_weight_closure,
     ray_tree,
+    settle_rays,
     star_violations,
     topological_order,
 )
 from ..kernels.isotonic import TreeIsotonic
 from ..links import SOFTMAX, Link
+from ..prescribed import settled
 from ..prior import (
     Certificate,
     Dual,
@@ -30,7 +32,7 @@ from ..prior import (
 )
 from ..scene import Scene
 from ..spec import register
-from .ranking import Ranking, as_array, holds, relabel
+from .ranking import Ranking, as_array, holds, members, relabel
 
 MUST, NEVER = 1e6, -1e13  # weights of pixels that earlier priors have settled
 Points = tuple[tuple[float, float], ...]
@@ -44,6 +46,7 @@ class _Prep:
     extent: tuple[int, ...]
     link: Link
     centres: tuple[Points, ...]  # of each sample
+    forests: np.ndarray  # (B, Y * X) int32, parents without the rays that prescribed pixels cut
 
     def distance(self, sample: int, shape: tuple[int, ...]) -> np.ndarray:
         """Give the squared distance of every pixel to the nearest centre, (Y, X).
@@ -129,7 +132,7 @@ class Star(Prior):
 
     name = "star"
     stage = 3
-    reads = ("centres",)
+    reads = ("centres", "fixed")
 
     def __init__(self, label: int) -> None:
         super().__init__()
@@ -155,14 +158,25 @@ class Star(Prior):
         extent = scene.extent(self.label)
         if len(set(extent)) >= link.label_count(like.shape[1]):
             raise ValueError(f"Star(label={self.label}): the object {extent} is the whole image.")
-        return _Prep(
-            np.stack([tree[0] for tree in trees]),
-            np.stack([tree[1] for tree in trees]),
-            link.object_channels(self.label, extent),
-            extent,
-            link,
-            tuple(points),
+        parents, orders = (np.stack([tree[part] for tree in trees]) for part in (0, 1))
+        channels = link.object_channels(self.label, extent)
+        return _Prep(parents, orders, channels, extent, link, tuple(points), parents)
+
+    def narrow(self, allowed: Tensor, prep: _Prep) -> tuple[Tensor, _Prep]:
+        """Take in the rays of prescribed pixels, and leave out what lies behind others.
+
+        See `Prior.narrow`. A ray on which both kinds lie is cut.
+        """
+        must, never = (as_array(mask) for mask in settled(allowed, prep.extent))
+        rows = zip(must, never, prep.parents, prep.orders, strict=True)
+        found = [settle_rays(*row) for row in rows]
+        inside, outside = (
+            torch.as_tensor(np.stack([row[part] for row in found]), device=allowed.device)
+            for part in (0, 1)
         )
+        member = members(prep.extent, allowed.shape[1], inside)
+        allowed = allowed & ~(inside.unsqueeze(1) & ~member) & ~(outside.unsqueeze(1) & member)
+        return allowed, replace(prep, forests=np.stack([row[2] for row in found]))
 
     def start(self, u: Tensor, prep: _Prep) -> Dual:
         """See `Prior.start`."""
@@ -181,7 +195,7 @@ class Star(Prior):
         if height is None:
             height = recovered_height(u, self.field(u, dual, prep), temperature, prep.link)
         odds = prep.link.log_odds(height, prep.channels, temperature)
-        fit = TreeIsotonic.apply(odds, prep.parents, prep.orders)  # type: ignore[no-untyped-call]
+        fit = TreeIsotonic.apply(odds, prep.forests, prep.orders)  # type: ignore[no-untyped-call]
         return (odds - fit,)
 
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
@@ -203,8 +217,9 @@ class Star(Prior):
     def pick(self, prep: _Prep, sample: int) -> _Prep:
         """See `Prior.pick`."""
         one = slice(sample, sample + 1)
-        parents, orders = prep.parents[one], prep.orders[one]
-        return replace(prep, parents=parents, orders=orders, centres=prep.centres[one])
+        parents, orders, forests = prep.parents[one], prep.orders[one], prep.forests[one]
+        centres = prep.centres[one]
+        return replace(prep, parents=parents, orders=orders, centres=centres, forests=forests)
 
     def harden(
         self, labels: Tensor, probs: Tensor | Ranking, prep: _Prep, *, size: int | None = None
@@ -213,6 +228,11 @@ class Star(Prior):
         ranking, masks = Ranking.of(probs), []
         for sample, weight in enumerate(self.weights(ranking, prep)):
             parent, order = prep.parents[sample], prep.orders[sample]
+            if ranking.fixed is not None:
+                must, never, parent = settle_rays(weight == MUST, weight == NEVER, parent, order)
+                weight = np.where(must, MUST, np.where(never, NEVER, weight))
+                if size is not None:
+                    size = min(max(size, int(must.sum())), weight.size - int(never.sum()))
             if size is not None:
                 mask = closure_with_volume(weight, parent, size, order)
             else:
@@ -238,6 +258,9 @@ class Star(Prior):
         )
         size = int(mask.sum())
         text = f"{count} of {size} px of object {self.label} break the star shape"
+        if count and prep.forests is not prep.parents:
+            cut = int((prep.forests != prep.parents).sum())
+            text += f"; prescribed pixels cut {cut} of its rays" if cut else ""
         free = sum(not points for points in prep.centres)
         if size == 0:
             text = f"object {self.label} is empty"

@@ -16,8 +16,9 @@ from ..links import SOFTMAX, Link, Ordered
 from ..prior import Certificate, Dual, Prior, as_floats, compilable, recovered_height
 from ..scene import Scene
 from ..spec import register
+from .reachable import Group, check_painted, reachable
 
-Group = tuple[tuple[int, ...], int]
+REST = 3.0  # a shift stays below this part of the logits of prescribed pixels
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class _Prep:
     targets: Tensor  # (B, K), pixels; nan = free
     groups: tuple[tuple[Group, ...], ...]  # of each sample
     link: Link
+    asked: "_Prep | None" = None  # before prescribed pixels made some of it impossible
+    bound: Tensor | None = None  # (B,) bool, samples with prescribed pixels
 
     @property
     def tracked(self) -> tuple[Tensor, ...]:
@@ -33,6 +36,8 @@ class _Prep:
 
     def wanted(self, sample: int) -> dict[int, tuple[tuple[int, ...], int]]:
         """Give the labels and the whole pixels of every object that has a volume."""
+        if self.asked is not None:
+            return self.asked.wanted(sample)
         channels = self.targets.shape[1]
         if not isinstance(self.link, Ordered):
             return {labels[0]: (labels, v) for labels, v in self.groups[sample] if v >= 0}
@@ -176,7 +181,28 @@ class Volume(Prior):
         check_volumes(targets.detach(), pixels, link)
         rows = targets.detach().cpu().numpy()
         groups = tuple(label_groups(row, pixels, link) for row in rows)
+        if scene.fixed is not None:
+            for row, whole in zip(scene.fixed.flatten(1).cpu().numpy(), groups, strict=True):
+                check_painted(row, whole)
         return _Prep(targets, groups, link)
+
+    def narrow(self, allowed: Tensor, prep: _Prep) -> tuple[Tensor, _Prep]:
+        """Come as near to the volumes as prescribed pixels leave it; see `Prior.narrow`."""
+        asked = prep.asked or prep
+        left = allowed.flatten(2).cpu().numpy()
+        found = [
+            reachable(one, groups, row, prep.link)
+            for one, groups, row in zip(
+                left, asked.groups, asked.targets.detach().cpu().numpy(), strict=True
+            )
+        ]
+        settled = torch.as_tensor(np.stack([part.left for part in found]), device=allowed.device)
+        rows = torch.as_tensor(np.stack([part.targets for part in found])).to(asked.targets)
+        targets = torch.where(rows == asked.targets.detach(), asked.targets, rows)
+        groups = tuple(part.groups for part in found)
+        bound = ~allowed.flatten(1).all(1)
+        prep = replace(prep, targets=targets, groups=groups, asked=asked, bound=bound)
+        return settled.view_as(allowed), prep
 
     def start(self, u: Tensor, prep: _Prep) -> Dual:
         """See `Prior.start`."""
@@ -197,6 +223,9 @@ class Volume(Prior):
         q = VolumeDual.apply(  # type: ignore[no-untyped-call]
             height, prep.targets, temperature, dual[0].detach(), prep.link.name == "ordered"
         )
+        if prep.bound is not None:  # what nothing can reach must not move prescribed pixels
+            most = height.detach().abs().flatten(1).amax(1, keepdim=True).to(q) / REST
+            q = torch.where(prep.bound.unsqueeze(1), q.clamp(-most, most), q)
         return (q,)
 
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
@@ -230,7 +259,8 @@ class Volume(Prior):
     def pick(self, prep: _Prep, sample: int) -> _Prep:
         """See `Prior.pick`."""
         one = slice(sample, sample + 1)
-        return replace(prep, targets=prep.targets[one], groups=prep.groups[one])
+        asked = None if prep.asked is None else self.pick(prep.asked, sample)
+        return replace(prep, targets=prep.targets[one], groups=prep.groups[one], asked=asked)
 
     def harden(self, labels: Tensor, probs: Tensor, prep: _Prep) -> Tensor:
         """Assign exactly the rounded volumes, at the largest total log-probability."""
@@ -252,6 +282,8 @@ class Volume(Prior):
                 texts.append(f"{kind} {label}: {found} of {target} px")
         off = sum(parts.values())
         text = "; ".join(texts[:12]) or "no volume is fixed"
+        if off and prep.asked is not None and prep.groups != prep.asked.groups:
+            text += "; prescribed pixels do not leave it"
         return Certificate(off, off == 0, f"volume off by {off} px ({text})", parts)
 
 

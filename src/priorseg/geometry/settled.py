@@ -1,0 +1,174 @@
+"""What pixels that are settled beforehand mean for a star shape and for a hull."""
+
+from __future__ import annotations
+
+from math import gcd
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .checks import Indices, Mask, as_mask, as_order, as_parent
+from .compiled import compiled
+from .components import label_components
+from .hull import hull_closure
+
+STEEPEST = 8  # largest entry of the directions that are tried for a cut
+FINE = 10**9  # length of the direction that is made where none of them will do
+Directions = NDArray[np.int64]
+
+
+def settle_rays(
+    must: ArrayLike, never: ArrayLike, parent: ArrayLike, order: ArrayLike
+) -> tuple[Mask, Mask, Indices]:
+    """Carry settled pixels along their rays: towards the root inside, away from it outside.
+
+    Where a pixel that must be inside hangs on one that cannot, no star shape holds both: the ray
+    is cut there, and what lies beyond hangs on nothing.
+
+    Parameters
+    ----------
+    must, never : (H, W)   pixels inside and outside every object; disjoint
+    parent, order : (H*W,) `ray_tree` and its `topological_order`
+
+    Returns
+    -------
+    must, never : (H, W)   disjoint supersets
+    parent : (H*W,)        the tree without the cut edges; the given one if nothing was cut
+    """
+    inside, outside = as_mask(must), as_mask(never)
+    tree = as_parent(parent, inside.size)
+    sequence = as_order(order, inside.size)
+    held, barred, forest = _settle(inside.reshape(-1), outside.reshape(-1), tree, sequence)
+    same = np.array_equal(forest, tree)
+    return held.reshape(inside.shape), barred.reshape(inside.shape), tree if same else forest
+
+
+def hulls_around(mask: ArrayLike, keep: ArrayLike, out: ArrayLike) -> Mask:
+    """Make components convex with some pixels in and others out.
+
+    Every component becomes its hull. While that holds a pixel that must be out, the part beyond
+    a line through the deepest such pixel is cut off: of the lines tried that leave the pixels to
+    keep, the one that costs fewest pixels. A pixel that no line parts from those to keep stays in.
+
+    Parameters
+    ----------
+    mask : (H, W)
+    keep, out : (H, W)   disjoint; pixels that must be in and that should not
+
+    Returns
+    -------
+    (H, W)   holds `keep`; every 8-connected component is digitally convex
+    """
+    inside, held, barred = as_mask(mask), as_mask(keep), as_mask(out)
+    inside = (inside & ~barred) | held
+    lines = _directions()
+    stuck = np.zeros_like(inside)
+    for _ in range(inside.size):
+        hulls = np.asarray(hull_closure(inside))
+        if not (hulls & barred & ~stuck).any():
+            return hulls
+        parts, count = label_components(hulls)
+        inside = np.zeros_like(hulls)
+        for part in range(1, count + 1):
+            trimmed, stays = _trimmed(parts == part, held, barred & ~stuck, lines)
+            inside, stuck = inside | trimmed, stuck | stays
+    return np.asarray(hull_closure(inside))
+
+
+def _trimmed(part: Mask, held: Mask, wrong: Mask, lines: Directions) -> tuple[Mask, Mask]:
+    """Cut one convex component; give what is left and which pixels no line parts.
+
+    Pixels are cut off one after another, and all that touch each other at once; the way that
+    leaves more pixels is taken.
+    """
+    single, stuck = _cut_off(part, held, wrong, lines, together=False)
+    whole, stays = _cut_off(part, held, wrong, lines, together=True)
+    return (whole, stays) if whole.sum() >= single.sum() and not stays.any() else (single, stuck)
+
+
+def _cut_off(
+    part: Mask, held: Mask, wrong: Mask, lines: Directions, *, together: bool
+) -> tuple[Mask, Mask]:
+    stuck = np.zeros_like(part)
+    while True:
+        left = part & wrong & ~stuck
+        if not left.any():
+            return part, stuck
+        pixels, must = np.argwhere(part), np.argwhere(part & held)
+        beyond = _deepest(np.argwhere(left), pixels, lines)[None]
+        if together:
+            clusters, _ = label_components(left)
+            beyond = np.argwhere(clusters == clusters[tuple(beyond[0])])
+        found = _cut(pixels, must, beyond, lines)
+        line = lines[found] if found >= 0 else None
+        if line is None and not together:
+            line = _parting(must - beyond[0])
+        if line is None:
+            stuck[tuple(beyond.T)] = True
+            continue
+        kept = pixels[pixels @ line < (beyond @ line).min()]
+        part = np.zeros_like(part)
+        part[kept[:, 0], kept[:, 1]] = True
+
+
+def _deepest(points: Directions, pixels: Directions, lines: Directions) -> Directions:
+    """Choose the point that lies farthest from all lines about some pixels."""
+    rest = (pixels @ lines.T).max(0) - points @ lines.T  # (points, lines)
+    depth = (rest / np.hypot(lines[:, 0], lines[:, 1])).min(1)
+    return np.asarray(points[int(depth.argmax())])
+
+
+def _parting(rays: Directions) -> Directions | None:
+    """Find a direction in which no ray from a point goes, (2,); None if there is none."""
+    angles = np.sort(np.arctan2(rays[:, 0], rays[:, 1]))
+    gaps = np.diff(np.append(angles, angles[0] + 2 * np.pi))
+    widest = int(gaps.argmax())
+    middle = angles[widest] + gaps[widest] / 2
+    line = np.round(FINE * np.array([np.sin(middle), np.cos(middle)])).astype(np.int64)
+    return line if (rays @ line < 0).all() else None
+
+
+def _directions() -> Directions:
+    """Give the directions in which a component may be cut, (M, 2), nearest to all angles."""
+    steps = range(-STEEPEST, STEEPEST + 1)
+    return np.array([(y, x) for y in steps for x in steps if gcd(y, x) == 1], np.int64)
+
+
+@compiled
+def _settle(must: Mask, never: Mask, parent: Indices, order: Indices) -> tuple[Mask, Mask, Indices]:
+    held, barred, forest = must.copy(), never.copy(), parent.copy()
+    for start in range(len(must)):
+        if must[start]:
+            pixel = parent[start]
+            while not held[pixel] and not never[pixel]:
+                held[pixel] = True
+                pixel = parent[pixel]
+    for pixel in order:
+        above = parent[pixel]
+        if barred[above] and above != pixel:
+            if held[pixel]:
+                forest[pixel] = pixel
+            else:
+                barred[pixel] = True
+    return held, barred, forest
+
+
+@compiled
+def _cut(pixels: Directions, must: Directions, beyond: Directions, lines: Directions) -> int:
+    """Find the line with some points beyond it that cuts off fewest pixels, none to keep; or -1."""
+    best, least = -1, len(pixels) + 1
+    for index in range(len(lines)):
+        line = lines[index]
+        level = beyond[0, 0] * line[0] + beyond[0, 1] * line[1]
+        for place in range(1, len(beyond)):
+            level = min(level, beyond[place, 0] * line[0] + beyond[place, 1] * line[1])
+        count = 0
+        for place in range(len(must)):
+            count += must[place, 0] * line[0] + must[place, 1] * line[1] >= level
+        if count > 0:
+            continue
+        for place in range(len(pixels)):
+            count += pixels[place, 0] * line[0] + pixels[place, 1] * line[1] >= level
+        if count < least:
+            best, least = index, count
+    return best
