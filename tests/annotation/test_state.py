@@ -5,12 +5,13 @@ import math
 from dataclasses import fields, replace
 from itertools import islice
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from works import SETTINGS, fresh, stream
+from works import SETTINGS, disc, fresh, stream
 
-from priorseg.annotation import Picture, Raster, State, Thing
+from priorseg.annotation import Picture, Raster, State, Thing, paint
 from priorseg.annotation.plain import (
     SEPARATE,
     from_plain,
@@ -18,7 +19,7 @@ from priorseg.annotation.plain import (
     settings_to_dict,
     to_plain,
 )
-from priorseg.session import PriorChoice, Settings
+from priorseg.session import Painted, PriorChoice, Settings
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(),
@@ -72,6 +73,15 @@ def test_the_region_and_the_picture_are_kept() -> None:
     picture = Picture("Ä/é", "/some where/é.tif", "ab", (150, 120), 3, (0.1, 1 / 3), "µm")
     state = replace(State.fresh(picture), region=(slice(3, 9), slice(0, 120)), model="cells")
     assert State.from_dict(through_json(state.to_dict()), state.rasters()) == state
+
+
+def test_painted_pixels_are_solved_with_and_never_stored_twice() -> None:
+    assert fresh(64).to_solve() == SETTINGS
+    state = paint(fresh(64), disc(64, 30, 30, 9), 2)
+    wanted = Painted(3 * disc(64, 30, 30, 9).astype(np.uint8))
+    assert state.to_solve() == replace(SETTINGS, painted=wanted)
+    assert replace(state, settings=state.to_solve()) == state
+    assert settings_from_dict(settings_to_dict(state.to_solve())) == SETTINGS
 
 
 def broken(change) -> tuple[dict, dict]:

@@ -10,6 +10,7 @@ from .keeping import Candidate, Overlapping, keep
 from .raster import Raster
 from .recovery import (
     Loaded,
+    SessionFolder,
     default_root,
     forget,
     load,
@@ -33,6 +34,7 @@ __all__ = [
     "Picture",
     "Raster",
     "Saver",
+    "SessionFolder",
     "State",
     "Store",
     "Thing",

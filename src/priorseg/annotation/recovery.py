@@ -38,7 +38,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Session:
+class SessionFolder:
     """Describe a session folder.
 
     Parameters
@@ -150,18 +150,18 @@ def load_picture(folder: str | os.PathLike[str]) -> NDArray[Any] | None:
     return pixels
 
 
-def sessions(root: str | os.PathLike[str]) -> tuple[Session, ...]:
+def sessions(root: str | os.PathLike[str]) -> tuple[SessionFolder, ...]:
     """Look at every session below a folder, the newest first; a missing folder has none."""
     folder = Path(root)
     found = [
-        Session(one, load(one), (one / CLOSED).exists(), is_held(one))
+        SessionFolder(one, load(one), (one / CLOSED).exists(), is_held(one))
         for one in (sorted(folder.iterdir()) if folder.is_dir() else [])
         if one.is_dir() and state_files(one)
     ]
     return tuple(sorted(found, key=lambda one: one.loaded.time, reverse=True))
 
 
-def sessions_to_recover(root: str | os.PathLike[str]) -> tuple[Session, ...]:
+def sessions_to_recover(root: str | os.PathLike[str]) -> tuple[SessionFolder, ...]:
     """Give the sessions that a program left without closing them, the newest first.
 
     Those of living programs are left out. One in which no file is whole is listed too, with no

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation.strict import flag, many, read_table, real, required, text, whole
-from ..session import Settings
+from ..session import Painted, Settings
 from .plain import settings_from_dict, settings_to_dict
 from .raster import Raster, Window, check_shape
 from .tile import digest_of
@@ -93,7 +93,7 @@ class State:
     model : str                    name or path of the network; '' = none
     model_sha256 : str
     region : two slices or None    rows and columns that are solved; None = all
-    settings : Settings            without painted pixels, which are in `painted`
+    settings : Settings            its painted pixels are dropped: `painted` holds them
     painted : Raster uint8         0 = free, label + 1 = painted as that label
     draft : Raster uint8           labels of the last final result, as seen
     kept : Raster int32            0 or the number of a thing
@@ -122,6 +122,8 @@ class State:
                     f"{name} must be {dtype} of the picture's shape {self.picture.shape}, got "
                     f"{raster.dtype} {raster.shape}."
                 )
+        if self.settings.painted is not None:
+            object.__setattr__(self, "settings", replace(self.settings, painted=None))
         object.__setattr__(self, "things", tuple(self.things))
         _check_things(self.things)
         if self.region is not None:
@@ -151,6 +153,12 @@ class State:
             if thing.number == number:
                 return thing
         raise KeyError(f"There is no kept object {number}.")
+
+    def to_solve(self) -> Settings:
+        """Give the settings with the painted pixels, as a session takes them."""
+        if all(piece.value == 0 for piece in self.painted.pieces):
+            return self.settings
+        return replace(self.settings, painted=Painted(self.painted.array()))
 
     @property
     def clicks(self) -> int:
