@@ -184,6 +184,13 @@ def test_a_library_that_is_missing_is_named_with_its_cure(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_folder_is_named_and_not_made(name: str, tmp_path: Path, labels: Any) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no folder .*none"):
+        write(tmp_path / "none" / name, labels)
+    assert not list(tmp_path.iterdir())
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.png"):
         read(tmp_path / "none.png")

@@ -17,7 +17,7 @@ from dicoms import (
     image,
     save,
 )
-from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless, generate_uid
 
 from priorseg.exchange import read, write
 from priorseg.io import read_image
@@ -285,6 +285,17 @@ def test_edges_at_the_detector_come_with_a_caveat(tmp_path: Path) -> None:
     found = read_image(save(made, tmp_path / "a.dcm"))
     assert found.spacing == (0.2, 0.1)
     assert "at the detector, not in the patient" in found.notes[0]
+
+
+def test_compressed_images_are_decoded_and_lend_their_references(
+    tmp_path: Path, labels: Any
+) -> None:
+    made = image(grey(labels.shape), OPHTHALMIC_8_BIT, NumberOfFrames=1)
+    made.compress(RLELossless)
+    path = save(made, tmp_path / "image.dcm")
+    np.testing.assert_array_equal(read_image(path).array, grey(labels.shape))
+    write(tmp_path / "seg.dcm", labels, source=path)
+    np.testing.assert_array_equal(read(tmp_path / "seg.dcm").labels, labels)
 
 
 def test_pixels_that_nothing_here_decodes_are_an_error(tmp_path: Path) -> None:

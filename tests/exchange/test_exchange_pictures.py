@@ -62,6 +62,14 @@ def test_tiffs_are_the_same_for_pillow(name: str, factor: int, tmp_path: Path, l
         np.testing.assert_array_equal(np.asarray(picture), labels * factor)
 
 
+def test_an_ome_tiff_says_its_resolution_to_other_readers(tmp_path: Path, labels: Any) -> None:
+    write(tmp_path / "a.ome.tif", labels, spacing=(0.5, 0.25), units="µm")
+    with Image.open(tmp_path / "a.ome.tif") as picture:
+        tags = picture.tag_v2
+        found = (float(tags[282]), float(tags[283]), tags[296])  # x, y, per cm
+    assert found == (pytest.approx(40_000), pytest.approx(20_000), 3)
+
+
 def test_an_ome_tiff_says_edges_and_names_in_its_xml(
     tmp_path: Path, labels: Any, known: dict[str, Any]
 ) -> None:
@@ -214,4 +222,17 @@ def test_a_tiff_that_claims_a_huge_picture_is_refused_unopened(tmp_path: Path) -
     table = struct.pack("<H", len(entries)) + table + bytes(4)
     (tmp_path / "a.tif").write_bytes(header + pixels + table)
     with pytest.raises(ValueError, match=r"claims 1048576 x 1048576 values; at most"):
+        read(tmp_path / "a.tif")
+
+
+def test_a_tiff_whose_strip_unpacks_to_far_more_than_its_pixels_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4), np.uint8), compression="zlib")
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        tags = {tag: tiff.pages[0].tags[tag].valueoffset for tag in (273, 279)}
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    bomb = zlib.compress(bytes(2**27))
+    data[tags[273] : tags[273] + 4] = struct.pack("<I", len(data))
+    data[tags[279] : tags[279] + 4] = struct.pack("<I", len(bomb))
+    (tmp_path / "a.tif").write_bytes(data + bomb)
+    with pytest.raises(ValueError, match="strips larger than the pixels in them"):
         read(tmp_path / "a.tif")

@@ -192,6 +192,8 @@ def _checked(file: Path, one: Format, highest: int) -> Format:
             "Use OME-TIFF, NIfTI or OME-Zarr."
         )
     _demand(one)
+    if not file.absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {file.parent}.")
     return one
 
 

@@ -75,7 +75,6 @@ def _region(masks: Masks, label: int, window: tuple[slice, slice]) -> Any:
         top=rows.start,
         right=columns.stop,
         bottom=rows.stop,
-        group=label if label < 256 else 0,
     )
     own = {
         **json.loads(remarks(Masks(masks.labels, masks.spacing, masks.units))),

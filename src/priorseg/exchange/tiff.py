@@ -1,5 +1,6 @@
 """TIFF as ImageJ writes it, and OME-TIFF; both with pixel edges and names."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from xml.etree import ElementTree
 from ..files import replace_by
 from .masks import Masks, as_labels, check_size, choose_plane
 from .remarks import edges, from_hex, recall, remarks, to_hex
-from .units import MILLIMETRES, short_unit
+from .units import MILLIMETRES, in_millimetres, short_unit
 
 _SPACE = "priorseg.labels/"
 _OME_UNITS = (*MILLIMETRES, "pixel", "Å", "km", "in", "ft", "pm", "fm", "dm")
@@ -74,6 +75,10 @@ def write_ome(file: Path, masks: Masks, source: object = None) -> tuple[str, ...
         "compression": "zlib",
         "photometric": "minisblack",
     }
+    millimetres = in_millimetres(masks.spacing, masks.units)
+    if millimetres is not None:  # for programs that do not read OME
+        save["resolution"] = (10 / millimetres[1], 10 / millimetres[0])
+        save["resolutionunit"] = "CENTIMETER"
     replace_by(file, lambda part: tifffile.imwrite(part, kind, **save))
     return notes
 
@@ -106,11 +111,11 @@ def read(file: Path, shape: tuple[int, int] | None, plane: int | None) -> Masks:
 
 
 def check_whole(tiff: Any, size: int) -> None:
-    """Refuse a TIFF whose strips or tiles lie beyond the end of the file.
+    """Refuse a TIFF whose strips or tiles lie beyond the end of the file, or hide more than pixels.
 
     Raises
     ------
-    ValueError  if pixels are missing.
+    ValueError  if pixels are missing, or a strip is larger than the pixels in it.
     """
     for page in tiff.series[0].pages:
         if page is None:
@@ -118,6 +123,9 @@ def check_whole(tiff: Any, size: int) -> None:
         ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
         if not ends or max(ends) > size:
             raise ValueError("the file ends before its pixels do. Copy it again.")
+        raw = page.dtype.itemsize * math.prod(page.chunks)
+        if max(page.databytecounts) > 2 * raw + 65536:  # what it unpacks to is bounded so
+            raise ValueError("it has strips larger than the pixels in them.")
 
 
 def spacing_of(tiff: Any) -> tuple[tuple[float, float] | None, str | None]:
