@@ -97,6 +97,18 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     convert.set_defaults(module="convert")
 
 
+def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    replay = commands.add_parser("replay", help="do again what a recipe of the panel says")
+    add = replay.add_argument
+    add("recipe", metavar="RECIPE", help="recipe.toml, as the panel saves it")
+    text = "file of the image; default: as the recipe says, or of that name beside it"
+    add("--image", metavar="FILE", help=text)
+    add("-m", "--model", help="name or path; default: as the recipe says")
+    text = "file of the labels, written whatever they are; its ending says the format"
+    add("-o", "--out", metavar="FILE", help=text)
+    replay.set_defaults(module="replay")
+
+
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     train = commands.add_parser("train", help="train a network as a TOML file says")
     add = train.add_argument
@@ -138,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_segment(commands)
     _add_measure(commands)
     _add_convert(commands)
+    _add_replay(commands)
     _add_train(commands)
     _add_evaluate(commands)
     models = commands.add_parser("models", help="list the shipped models")
@@ -155,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    int   0; 1 if some files failed; 2 if the command could not be done; 130 if interrupted
+    int   0; 1 if files failed or differ; 2 if the command could not be done; 130 if interrupted
     """
     try:
         arguments = _parser().parse_args(argv)

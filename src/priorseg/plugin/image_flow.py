@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..annotation.state import Picture, pixel_digest
+from ..session.adapting import adapted
 from ..session.image import describe, take_plane
 from . import strings
-from .pixels import inverted, read
+from .pixels import read
 from .widgets import BAD, IDLE, WARN
 
 if TYPE_CHECKING:
@@ -140,15 +141,13 @@ class ImageFlow:
     def arguments(self) -> dict[str, Any]:
         """Give what `Session.set_image` takes; grey is repeated for a model of colours."""
         found = read(self.canvas.image)
-        card = self.panel.model.card
         if self.canvas.image.rgb:
             return found
-        if self.panel.image.invert.isChecked():
-            found["array"] = inverted(np.asarray(found["array"]))
-        if card is not None and card.channels == "rgb":
-            array = np.asarray(found["array"])
-            found["array"] = np.broadcast_to(array[..., None], (*array.shape, 3))
-            found["axes"] += "C"
+        card = self.panel.model.card
+        found["array"], found["axes"] = adapted(
+            found["array"], found["axes"], card.channels if card is not None else "grey",
+            invert=self.panel.image.invert.isChecked(),
+        )  # fmt: skip
         return found
 
     def on_inverted(self, _on: bool) -> None:

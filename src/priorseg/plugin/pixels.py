@@ -122,14 +122,3 @@ def _is_constant(plane: Any) -> bool:
 
 def _finest(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
-
-
-def inverted(array: np.ndarray) -> np.ndarray:
-    """Turn bright into dark, within the range of the type (floats: of the values)."""
-    if array.dtype.kind == "b":
-        return ~array
-    if array.dtype.kind in "ui":
-        limits = np.iinfo(array.dtype)
-        return (limits.max - array) if limits.min == 0 else -1 - array
-    finite = array[np.isfinite(array)]
-    return (finite.max() + finite.min() - array) if finite.size else array
