@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .checks import Indices, Mask, as_mask, as_order, as_parent
 from .compiled import compiled
 from .components import label_components
-from .hull import hull_closure
+from .hull import convex_hull_mask, hull_closure
 
 STEEPEST = 8  # largest entry of the directions that are tried for a cut
 FINE = 10**9  # length of the direction that is made where none of them will do
@@ -62,70 +62,61 @@ def hulls_around(mask: ArrayLike, keep: ArrayLike, out: ArrayLike) -> Mask:
     inside, held, barred = as_mask(mask), as_mask(keep), as_mask(out)
     inside = (inside & ~barred) | held
     lines = _directions()
-    stuck = np.zeros_like(inside)
-    for _ in range(inside.size):
-        hulls = np.asarray(hull_closure(inside))
-        if not (hulls & barred & ~stuck).any():
-            return hulls
+    while True:
+        hulls = hull_closure(inside)
         parts, count = label_components(hulls)
         inside = np.zeros_like(hulls)
         for part in range(1, count + 1):
-            trimmed, stays = _trimmed(parts == part, held, barred & ~stuck, lines)
-            inside, stuck = inside | trimmed, stuck | stays
-    return np.asarray(hull_closure(inside))
+            inside |= _trimmed(parts == part, held, barred, lines)
+        if np.array_equal(inside, hulls):
+            return hulls
 
 
-def _trimmed(part: Mask, held: Mask, wrong: Mask, lines: Directions) -> tuple[Mask, Mask]:
-    """Cut one convex component; give what is left and which pixels no line parts.
+def _trimmed(part: Mask, held: Mask, barred: Mask, lines: Directions) -> Mask:
+    """Cut one convex component until no pixel that a line can part is in it.
 
     Pixels are cut off one after another, and all that touch each other at once; the way that
     leaves more pixels is taken.
     """
-    single, stuck = _cut_off(part, held, wrong, lines, together=False)
-    whole, stays = _cut_off(part, held, wrong, lines, together=True)
-    return (whole, stays) if whole.sum() >= single.sum() and not stays.any() else (single, stuck)
+    wrong = part & barred
+    if wrong.any():
+        wrong &= ~convex_hull_mask(part & held)  # what lies between pixels to keep stays
+    if not wrong.any():
+        return part
+    single = _cut_off(part, held, wrong, lines, together=False)
+    whole = _cut_off(part, held, wrong, lines, together=True)
+    return whole if whole.sum() >= single.sum() else single
 
 
-def _cut_off(
-    part: Mask, held: Mask, wrong: Mask, lines: Directions, *, together: bool
-) -> tuple[Mask, Mask]:
-    stuck = np.zeros_like(part)
+def _cut_off(part: Mask, held: Mask, wrong: Mask, lines: Directions, *, together: bool) -> Mask:
     while True:
-        left = part & wrong & ~stuck
+        left = part & wrong
         if not left.any():
-            return part, stuck
+            return part
         pixels, must = np.argwhere(part), np.argwhere(part & held)
-        beyond = _deepest(np.argwhere(left), pixels, lines)[None]
+        points = np.argwhere(left)
+        beyond = points[_deepest(points, pixels, lines)][None]
+        found = -1
         if together:
             clusters, _ = label_components(left)
-            beyond = np.argwhere(clusters == clusters[tuple(beyond[0])])
-        found = _cut(pixels, must, beyond, lines)
-        line = lines[found] if found >= 0 else None
-        if line is None and not together:
-            line = _parting(must - beyond[0])
-        if line is None:
-            stuck[tuple(beyond.T)] = True
-            continue
-        kept = pixels[pixels @ line < (beyond @ line).min()]
+            cluster = np.argwhere(clusters == clusters[tuple(beyond[0])])
+            found = _cut(pixels, must, cluster, lines)
+            beyond = cluster if found >= 0 else beyond
+        if found < 0:
+            found = _cut(pixels, must, beyond, lines)
+        line = lines[found] if found >= 0 else _parting(must - beyond[0])
+        kept = pixels[pixels @ line < int((beyond @ line).min())]
         part = np.zeros_like(part)
         part[kept[:, 0], kept[:, 1]] = True
 
 
-def _deepest(points: Directions, pixels: Directions, lines: Directions) -> Directions:
-    """Choose the point that lies farthest from all lines about some pixels."""
-    rest = (pixels @ lines.T).max(0) - points @ lines.T  # (points, lines)
-    depth = (rest / np.hypot(lines[:, 0], lines[:, 1])).min(1)
-    return np.asarray(points[int(depth.argmax())])
-
-
-def _parting(rays: Directions) -> Directions | None:
-    """Find a direction in which no ray from a point goes, (2,); None if there is none."""
+def _parting(rays: Directions) -> Directions:
+    """Find the direction farthest from all rays, which lie in less than half a turn, (2,)."""
     angles = np.sort(np.arctan2(rays[:, 0], rays[:, 1]))
     gaps = np.diff(np.append(angles, angles[0] + 2 * np.pi))
     widest = int(gaps.argmax())
     middle = angles[widest] + gaps[widest] / 2
-    line = np.round(FINE * np.array([np.sin(middle), np.cos(middle)])).astype(np.int64)
-    return line if (rays @ line < 0).all() else None
+    return np.round(FINE * np.array([np.sin(middle), np.cos(middle)])).astype(np.int64)
 
 
 def _directions() -> Directions:
@@ -151,6 +142,22 @@ def _settle(must: Mask, never: Mask, parent: Indices, order: Indices) -> tuple[M
             else:
                 barred[pixel] = True
     return held, barred, forest
+
+
+@compiled
+def _deepest(points: Directions, pixels: Directions, lines: Directions) -> int:
+    """Choose the point that lies farthest from all lines about some pixels."""
+    depth = np.full(len(points), np.inf)
+    for index in range(len(lines)):
+        y, x = lines[index, 0], lines[index, 1]
+        highest = y * pixels[0, 0] + x * pixels[0, 1]
+        for place in range(1, len(pixels)):
+            highest = max(highest, y * pixels[place, 0] + x * pixels[place, 1])
+        length = np.sqrt(float(y * y + x * x))
+        for place in range(len(points)):
+            rest = (highest - y * points[place, 0] - x * points[place, 1]) / length
+            depth[place] = min(depth[place], rest)
+    return int(depth.argmax())
 
 
 @compiled

@@ -16,6 +16,7 @@ from ..prior import Prior
 from ..priors import make_prior
 from ..scene import Scene
 from ..spec import parameters, registered
+from .corrections import check_painted_volumes, fixed_labels, pooled_paint, volumes_with_room
 from .frame import Region
 from .settings import Point, PriorChoice, Settings
 
@@ -53,14 +54,15 @@ class Problem:
         """Give the problem on averages over blocks of stride × stride pixels."""
         if stride not in self._coarse:
             logits = _pool(self.logits, stride)
-            region = (slice(0, logits.shape[2]), slice(0, logits.shape[3]))
+            shape = int(logits.shape[2]), int(logits.shape[3])
+            region = slice(0, shape[0]), slice(0, shape[1])
 
             def image() -> Tensor | None:
                 whole = self.image()
                 return None if whole is None else _pool(whole, stride)
 
             self._coarse[stride] = replace(
-                self, logits=logits, region=region, image=cache(image), _coarse={}
+                self, logits=logits, region=region, shape=shape, image=cache(image), _coarse={}
             )
         return self._coarse[stride]
 
@@ -159,17 +161,22 @@ def make_scene(settings: Settings, problem: Problem, priors: Sequence[Prior]) ->
 
     Raises
     ------
-    ValueError  naming the centre outside the region, or the label that does not exist.
+    ValueError  naming the centre outside the region, the label that does not exist, or the
+                volume that painted pixels exceed.
     """
     centres = {
         label: _local_centres(label, points, problem) for label, points in settings.centres.items()
     }
+    fixed = fixed_labels(settings.painted, problem)
+    if fixed is not None and any(prior.name == "volume" for prior in priors):
+        check_painted_volumes(fixed, settings.volumes, problem)
     edges = any("image" in prior.reads and getattr(prior, "edge", 1) > 0 for prior in priors)
     return Scene(
         spacing=problem.spacing,
         image=problem.image() if edges else None,
         centres=centres,
         volumes=_volume_row(settings, problem),
+        fixed=fixed,
     )
 
 
@@ -220,11 +227,14 @@ def coarsen(problem: Problem, settings: Settings, stride: int) -> tuple[Problem,
         )
 
     scale = height * width / (problem.size[0] * problem.size[1])
+    volumes = {key: pixels * scale for key, pixels in settings.volumes.items()}
+    painted = settings.painted and pooled_paint(settings.painted, rows, columns, stride)
     return small, replace(
         settings,
+        painted=painted,
         priors=tuple(_coarse_choice(choice, stride) for choice in settings.priors),
         centres={key: tuple(map(block, points)) for key, points in settings.centres.items()},
-        volumes={key: pixels * scale for key, pixels in settings.volumes.items()},
+        volumes=volumes_with_room(fixed_labels(painted, small), volumes, small),
     )
 
 

@@ -16,6 +16,7 @@ from ..links import SOFTMAX, Link, as_link, likeliest
 from ..prior import Certificate, Prior, single_images
 from ..scene import Scene
 from ..solver import INERTIA, Solution, due, iterate, met, solve
+from .corrections import fixed_labels
 from .frame import Frame, count_labels, on_canvas
 from .problem import Problem, active_priors, coarsen, enlarge, make_scene
 from .settings import Settings
@@ -142,6 +143,9 @@ class _Task:
             labels = enlarged_labels(scores[0], self.stride, self.problem.size)[None]
         else:
             labels = likeliest(enlarge(scores, self.stride, self.problem.size))
+        fixed = fixed_labels(self.settings.painted, self.problem) if self.stride > 1 else None
+        if fixed is not None:  # blocks are wider than the brush
+            labels = torch.where(fixed >= 0, fixed, labels.to(fixed)).to(labels)
         if scores.data_ptr() == solution.logits.data_ptr():
             scores = scores.clone()  # the next sweep writes there
         size, stride = self.problem.size, self.stride
