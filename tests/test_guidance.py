@@ -91,6 +91,15 @@ def test_inner_parts_tell_apart_what_the_outline_does_not():
     assert numbers[found[:, 0], found[:, 1]].tolist() == [1, 2, 3]
 
 
+def test_a_crumb_of_an_inner_part_is_no_object_of_its_own():
+    whole = discs((60, 60), (30, 30, 20))
+    crumb = discs((60, 60), (30, 44, 1.5))  # 9 pixels: 2 % of a disc 24 px wide
+    inner = discs((60, 60), (30, 26, 9)) | crumb
+    assert propose_centres(whole, inner, object_px=24.0).tolist() == [[30, 26]]
+    assert len(propose_centres(whole, inner, object_px=24.0, speck=0.01)) == 2
+    assert propose_centres(crumb, object_px=24.0).tolist() == [[30, 44]]  # an outline may be small
+
+
 def test_a_network_with_inner_parts_proposes_from_them():
     whole = discs((40, 70), (20, 20, 14), (20, 40, 14))
     inner = whole & ~discs((40, 70), *[(y, 30, 2) for y in range(40)])

@@ -14,6 +14,7 @@ DIP = 0.9  # two maxima of the depth are two objects if the way between them fal
 DIP_INNER = 0.75  # the same for inner parts, which do not touch
 SMOOTH = 0.04  # deviation of the blur of the depth, diameters
 SPECK = 0.01  # area below which a component is noise, typical objects
+SPECK_INNER = 0.04  # the same where inner parts are known: networks leave crumbs of them
 
 Centres = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ def propose_centres(
     object_px: float | None = None,
     dip: float | None = None,
     smooth: float = SMOOTH,
-    speck: float = SPECK,
+    speck: float | None = None,
 ) -> Centres:
     """Propose one centre for each object, two or more where objects touch.
 
@@ -80,7 +81,7 @@ def propose_centres(
                         component, each counted by its pixels
     dip : float         in (0, 1); None = 0.9, or 0.75 for inner parts
     smooth : float      in typical diameters, >= 0
-    speck : float       in areas of typical objects, >= 0
+    speck : float       in areas of typical objects, >= 0; None = 0.01, or 0.04 with inner parts
 
     Returns
     -------
@@ -93,14 +94,16 @@ def propose_centres(
     whole = _object(probs)
     _check_settings(object_px, dip, smooth, speck)
     if inner is None:
-        return _proposed(whole, object_px, dip or DIP, smooth, speck)
+        least = SPECK if speck is None else speck
+        return _proposed(whole, object_px, dip or DIP, smooth, least)
     core = _object(inner)
     if core.shape != whole.shape:
         raise ValueError(f"inner has shape {core.shape}, it must be that of probs, {whole.shape}.")
-    found = _proposed(core & whole, object_px, dip or DIP_INNER, smooth, speck)
+    least = SPECK_INNER if speck is None else speck
+    found = _proposed(core & whole, object_px, dip or DIP_INNER, smooth, least)
     marks = np.zeros_like(whole)
     marks[tuple(found.astype(int).T)] = True
-    rest = _proposed(lone_components(whole, marks), object_px, dip or DIP, smooth, speck)
+    rest = _proposed(lone_components(whole, marks), object_px, dip or DIP, smooth, least)
     return np.concatenate((found, rest))
 
 
@@ -175,13 +178,13 @@ def _object(probs: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _check_settings(
-    object_px: float | None, dip: float | None, smooth: float, speck: float
+    object_px: float | None, dip: float | None, smooth: float, speck: float | None
 ) -> None:
     if object_px is not None and not 0 < object_px < math.inf:
         raise ValueError(f"object_px must be a number of pixels > 0, got {object_px}.")
     if dip is not None and not 0 < dip < 1:
         raise ValueError(f"dip must lie between 0 and 1, got {dip}.")
-    if not (0 <= smooth < math.inf and 0 <= speck < math.inf):
+    if not (0 <= smooth < math.inf and 0 <= (speck or 0) < math.inf):
         raise ValueError(f"smooth and speck must be >= 0, got {smooth} and {speck}.")
 
 
