@@ -126,10 +126,14 @@ def evaluate(name: str, table: Mapping[str, Any], runs: Path, options: argparse.
     command += ["--runs", str(runs), "-o", str(out), "--available"]
     command += ["--threads", str(options.threads)] + (["--resume"] if out.exists() else [])
     code = priorseg(command)
-    kept = RESULTS / f"{name}.training.json"
-    known = json.loads(kept.read_text()) if kept.exists() else {}
-    kept.write_text(json.dumps({**known, **times(table, runs)}, indent=1) + "\n")
+    note(times(table, runs), RESULTS / f"{name}.training.json")
     return code
+
+
+def note(found: Mapping[str, Any], kept: Path) -> None:
+    """Add the times of trainings to a file; those of networks that lie elsewhere stay."""
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    kept.write_text(json.dumps(merged(known, found), indent=1) + "\n")
 
 
 def main() -> int:

@@ -88,3 +88,15 @@ def test_a_row_is_trained_once_and_again_when_its_settings_changed(tables, train
     changed = {**TOY, "variants": {"plain": {}, "std": {"trunk": "plain", "head": {"sweeps": 4}}}}
     assert tables.train_all(changed, runs, told(runs))
     assert trained[2:] == [("std-0", 4)]
+
+
+def test_times_of_a_seed_that_lies_elsewhere_are_kept(tables, tmp_path):
+    kept = tmp_path / "toy.training.json"
+    for seed, minutes in ((0, 1), (1, 2), (0, 3)):
+        run = tmp_path / f"runs-{minutes}" / f"plain-{seed}"
+        run.mkdir(parents=True)
+        (run / "model.priorseg").write_bytes(b"")
+        (run / "log.csv").write_text(f"epoch,seconds\n1,{30 * minutes}\n2,{30 * minutes}\n")
+        tables.note(tables.times({**TOY, "seeds": [0, 1]}, run.parent), kept)
+    found = json.loads(kept.read_text())
+    assert found == {"plain": {s: {"epochs": 2, "minutes": m} for s, m in (("0", 3), ("1", 2))}}
