@@ -191,6 +191,14 @@ def test_an_image_without_empty_fields_is_a_source_too(tmp_path: Path, labels: A
     assert str(pydicom.dcmread(tmp_path / "a.dcm").PatientName) == ""
 
 
+def test_more_frames_than_can_be_read_are_not_written(tmp_path: Path) -> None:
+    many = np.arange(1024 * 1024).reshape(1024, 1024) % 600
+    path = save(image(grey(many.shape)), tmp_path / "image.dcm")
+    with pytest.raises(ValueError, match=r"each of the 599 labels, .* dicom-labelmap"):
+        write(tmp_path / "a.dcm", many, source=path)
+    assert not (tmp_path / "a.dcm").exists()
+
+
 def test_overlapping_segments_are_told(tmp_path: Path, labels: Any) -> None:
     path = save(image(grey(labels.shape)), tmp_path / "image.dcm")
     write(tmp_path / "a.dcm", labels, source=path)

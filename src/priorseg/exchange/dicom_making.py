@@ -10,7 +10,7 @@ import numpy as np
 
 from ..files import replace_whole
 from .dicom import load, spacing_of
-from .masks import Masks
+from .masks import MOST_PIXELS, Masks
 from .units import in_millimetres, in_words
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -60,6 +60,12 @@ def _write(file: Path, masks: Masks, source: object, kind: str) -> tuple[str, ..
         )
     original = load(Path(str(source)), pixels=False)
     _check_source(original, Path(str(source)).name, masks)
+    frames = len(masks.present) * masks.labels.size
+    if kind == "BINARY" and frames > MOST_PIXELS:
+        raise ValueError(
+            f"BINARY takes a frame for each of the {len(masks.present)} labels, more than "
+            "programs can read at this size. Write the type LABELMAP (format dicom-labelmap)."
+        )
     present = masks.present
     numbers = present if kind == "LABELMAP" else list(range(1, len(present) + 1))
     segments = np.zeros(max(present) + 1, np.uint16)
