@@ -139,6 +139,15 @@ def test_other_bytes_are_passed_over(tmp_path: Path, data: bytes, says: str) -> 
     assert says in reason(tmp_path, data)
 
 
+def test_an_impossible_time_is_no_time(honest, tmp_path: Path) -> None:
+    for time in (10**400, -5, "now", True):
+        header = {**honest.header, "time": time}
+        data = forged(packed(header), list(honest.bodies.values()))
+        (tmp_path / "000001.state").write_bytes(data)
+        assert load(tmp_path).state == STATE
+        assert load(tmp_path).time in (0.0, 1.0)
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),

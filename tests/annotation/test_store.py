@@ -200,6 +200,17 @@ def test_a_session_in_which_nothing_is_whole_is_listed_with_the_reason(tmp_path:
     assert only.name == store.folder.name
 
 
+def test_a_listing_of_closed_sessions_reads_one_file_of_each(tmp_path: Path) -> None:
+    for place in range(3):
+        saved(tmp_path, STATES[place : place + 5]).close()
+    for one in tmp_path.iterdir():
+        state_files(one)[0][1].write_bytes(b"damaged")  # the newest need it, the listing does not
+    listed = sessions(tmp_path)
+    assert [one.digest for one in listed] == [STATES[0].picture.digest] * 3
+    assert all("loaded" not in vars(one) for one in listed)
+    assert any("000001.state was passed over" in said for said in listed[0].loaded.problems)
+
+
 def test_sessions_come_newest_first_and_strange_folders_are_left_out(tmp_path: Path) -> None:
     stores = [saved(tmp_path, [state]) for state in STATES[:3]]
     (tmp_path / "notes.txt").write_text("mine")

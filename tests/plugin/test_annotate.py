@@ -140,7 +140,7 @@ def test_every_step_is_saved_by_itself(desk, sessions_folder) -> None:
     assert state.picture.name == "mine"
     assert (state.draft.array() == frame.labels).all()
     assert state.settings.priors == frame.settings.priors
-    assert desk.panel.saved.text().endswith("saved")
+    desk.until(lambda: desk.panel.saved.text() == "✓ saved")
 
 
 def test_another_image_and_back_finds_everything_again(desk) -> None:

@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,26 +40,29 @@ class Loaded:
 
 @dataclass(frozen=True)
 class SessionFolder:
-    """Describe a session folder.
+    """Describe a session folder; its state is loaded when first asked for.
 
     Parameters
     ----------
     folder : path
-    loaded : Loaded
+    name : str         of the image; if no file is whole, of the folder
+    digest : str       of the image's pixels, see `Picture`; '' if no file is whole
+    time : float       when the newest whole file was saved; seconds since 1970
     closed : bool      it was ended properly
     alive : bool       a living program works in it
     """
 
     folder: Path
-    loaded: Loaded
+    name: str
+    digest: str
+    time: float
     closed: bool
     alive: bool
 
-    @property
-    def name(self) -> str:
-        """Name the image; if no state is whole, the folder."""
-        state = self.loaded.state
-        return state.picture.name if state is not None else self.folder.name
+    @cached_property
+    def loaded(self) -> Loaded:
+        """Give what `load` finds."""
+        return load(self.folder)
 
     @property
     def objects(self) -> int:
@@ -151,14 +155,35 @@ def load_picture(folder: str | os.PathLike[str]) -> NDArray[Any] | None:
 
 
 def sessions(root: str | os.PathLike[str]) -> tuple[SessionFolder, ...]:
-    """Look at every session below a folder, the newest first; a missing folder has none."""
+    """List every session below a folder, the newest first; a missing folder has none.
+
+    Only one file of each is read, but those that could be recovered are loaded.
+    """
     folder = Path(root)
     found = [
-        SessionFolder(one, load(one), (one / CLOSED).exists(), is_held(one))
+        _described(one)
         for one in (sorted(folder.iterdir()) if folder.is_dir() else [])
         if one.is_dir() and state_files(one)
     ]
-    return tuple(sorted(found, key=lambda one: one.loaded.time, reverse=True))
+    for one in found:
+        if not one.closed and not one.alive:
+            _ = one.loaded
+    return tuple(sorted(found, key=lambda one: one.time, reverse=True))
+
+
+def _described(folder: Path) -> SessionFolder:
+    reader = _Reader(folder)
+    files = (reader.file(number) for number in reader.files)
+    newest = next((file for file in files if file is not None), None)
+    name, digest = newest.picture if newest is not None else ("", "")
+    return SessionFolder(
+        folder=folder,
+        name=name or folder.name,
+        digest=digest,
+        time=newest.time if newest is not None else 0.0,
+        closed=(folder / CLOSED).exists(),
+        alive=is_held(folder),
+    )
 
 
 def sessions_to_recover(root: str | os.PathLike[str]) -> tuple[SessionFolder, ...]:

@@ -45,7 +45,16 @@ class StateFile:
     def time(self) -> float:
         """Give when it was saved; seconds since 1970."""
         found = self.header.get("time")
-        return float(found) if isinstance(found, int | float) else 0.0
+        return float(found) if isinstance(found, int | float) and 0 <= found < 1e12 else 0.0
+
+    @property
+    def picture(self) -> tuple[str, str]:
+        """Give name and digest of the image, ('', '') if it does not say; nothing is checked."""
+        state = self.header.get("state")
+        table = state.get("picture") if isinstance(state, dict) else None
+        found = [table.get(key) for key in ("name", "digest")] if isinstance(table, dict) else []
+        name, digest = (one if isinstance(one, str) else "" for one in found or ("", ""))
+        return name, digest
 
 
 def new_tiles(state: State, held: Set[bytes]) -> dict[bytes, bytes]:

@@ -78,8 +78,7 @@ class Saving(QObject):
 
     def _session_of(self, picture: Picture) -> recovery.SessionFolder | None:
         for one in self._sessions:
-            state = one.loaded.state
-            if state is not None and not one.alive and state.picture.digest == picture.digest:
+            if one.digest == picture.digest and not one.alive and one.loaded.state is not None:
                 return one
         return None
 
@@ -122,7 +121,7 @@ class Saving(QObject):
             return
 
     def _say_saved(self) -> None:
-        if any(saver.trouble for saver in self._savers.values()):
+        if any(saver.trouble or saver.unsaved for saver in self._savers.values()):
             return
         self.desk.panel.saved.say(OK, strings.SAVED)
 
