@@ -245,7 +245,7 @@ class Segmenter(nn.Module):
         """Complete a scene as the card says: propose the star centres that it lacks.
 
         `segment` does so by itself. With the scene at hand, ``guidance.instances`` can tell apart
-        the objects of ``head.solve(logits, scene).decode()``.
+        the objects of the label map of ``segment(image, scene=scene)``.
 
         Parameters
         ----------

@@ -59,6 +59,16 @@ def test_training_learns_and_writes_a_bundle(root, tmp_path):
     assert list(out.glob("events.*"))
 
 
+def test_lengths_are_shipped_as_trained_unless_a_scale_fixes_them(root, tmp_path):
+    out = tmp_path / "out"
+    trained = load_bundle(train(config(root), out, device="cpu"))
+    rewritten = train(config(root, ship={"scale": 3.0}), out, device="cpu")
+    fixed = load_bundle(rewritten)
+    sigmas = [float(model.head.priors[0].sigma) for model in (trained, fixed)]
+    assert (trained.lengths, fixed.lengths) == ("working", "image")
+    assert sigmas[1] == pytest.approx(3 * sigmas[0])
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_run_killed_while_it_writes_goes_on_to_the_same_bits(root, tmp_path):
     told = config(root, schedule={"average": 0.5})
