@@ -60,12 +60,7 @@ def _write(file: Path, masks: Masks, source: object, kind: str) -> tuple[str, ..
         )
     original = load(Path(str(source)), pixels=False)
     _check_source(original, Path(str(source)).name, masks)
-    frames = len(masks.present) * masks.labels.size
-    if kind == "BINARY" and frames > MOST_PIXELS:
-        raise ValueError(
-            f"BINARY takes a frame for each of the {len(masks.present)} labels, more than "
-            "programs can read at this size. Write the type LABELMAP (format dicom-labelmap)."
-        )
+    _check_labels(masks, kind)
     present = masks.present
     numbers = present if kind == "LABELMAP" else list(range(1, len(present) + 1))
     segments = np.zeros(max(present) + 1, np.uint16)
@@ -124,8 +119,17 @@ def _check_source(original: Any, name: str, masks: Masks) -> None:
             f"{name} has {size[0]} x {size[1]} pixels (rows, columns), the labels "
             f"{masks.labels.shape[0]} x {masks.labels.shape[1]}. Give the image they belong to."
         )
+
+
+def _check_labels(masks: Masks, kind: str) -> None:
     if not masks.present:
         raise ValueError("A DICOM segmentation needs a label other than 0.")
+    frames = len(masks.present) * masks.labels.size
+    if kind == "BINARY" and frames > MOST_PIXELS:
+        raise ValueError(
+            f"BINARY takes a frame for each of the {len(masks.present)} labels, more than "
+            "programs can read at this size. Write the type LABELMAP (format dicom-labelmap)."
+        )
 
 
 def _stand_in(original: Any) -> Any:
