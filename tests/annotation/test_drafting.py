@@ -6,7 +6,7 @@ import pytest
 from priorseg.annotation.drafting import candidates, keep_result
 from priorseg.annotation.edits import lock, rename
 from priorseg.annotation.state import Picture, State
-from priorseg.annotation.things import areas, mask_of
+from priorseg.annotation.things import areas, fixed_pixels, mask_of
 
 OBJECTS, WHOLES = {1: "disc", 2: "cup"}, {1: (1, 2), 2: (2,)}
 
@@ -78,3 +78,21 @@ def test_thousands_of_specks_are_refused_with_what_to_do() -> None:
     labels[::2, ::2] = 1
     with pytest.raises(ValueError, match="Smooth it more"):
         candidates(labels, {1: "cell"}, {1: (1,)})
+
+
+def test_a_locked_cup_can_neither_shrink_nor_grow_into_the_rim() -> None:
+    labels = cup_in_disc()
+    state = keep_result(fresh(), candidates(labels, OBJECTS, WHOLES))
+    assert not fixed_pixels(state).any()
+    fixed = fixed_pixels(lock(state, state.things[1].number))
+    assert (fixed[labels == 2] == 3).all()
+    y, x = np.nonzero(fixed == 2)  # the ring is rim
+    assert (labels[y, x] == 1).all()
+    touching = [labels[j - 1 : j + 2, i - 1 : i + 2] == 2 for j, i in zip(y, x, strict=True)]
+    assert all(near.any() for near in touching)
+    around = np.pad(labels == 2, 1)
+    rim = sum(np.roll(around, shift, (0, 1)) for shift in ((1, 0), (-1, 0), (0, 1), (0, -1)))
+    assert ((rim[1:-1, 1:-1] > 0) & (labels == 1) <= (fixed == 2)).all()
+    whole = fixed_pixels(lock(state, state.things[0].number))
+    assert (whole[labels > 0] == labels[labels > 0] + 1).all()
+    assert set(np.unique(whole[labels == 0])) == {0, 1}

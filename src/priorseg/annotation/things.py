@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from .raster import Raster, tile_windows
 from .state import State, Thing
@@ -66,19 +67,27 @@ def areas(state: State) -> dict[int, int]:
 def fixed_pixels(state: State) -> NDArray[np.uint8]:
     """Give the pixels that no solve may change: painted ones, and those of locked objects.
 
+    A locked object shall neither shrink nor grow: the pixels around it are fixed too, to the label
+    of the object that it lies in or to the background, unless they belong to another object or are
+    painted.
+
     Returns
     -------
     (Y, X) uint8   0 = free, label + 1 = must have that label; in a locked object that of the
                    innermost object, which may be one inside it
     """
     values = state.painted.array()
-    held = [
-        thing
-        for thing in state.things
-        if any(state.thing(one).locked for one in containers(state.things, thing.number))
-    ]
-    if held:
-        values, kept = values.copy(), state.kept.array()
-        for thing in held:
+    locked = [thing for thing in state.things if thing.locked]
+    if not locked:
+        return values
+    values, kept = values.copy(), state.kept.array()
+    for thing in state.things:
+        if any(state.thing(one).locked for one in containers(state.things, thing.number)):
             values[kept == thing.number] = thing.label + 1
+    for thing in locked:
+        mask = np.isin(kept, members(state.things, thing.number))
+        around = containers(state.things, thing.number)[1:]
+        ring = ndimage.binary_dilation(mask, np.ones((3, 3), bool)) & ~mask & (values == 0)
+        ring &= np.isin(kept, (0, *around))
+        values[ring] = 1 + (state.thing(around[0]).label if around else 0)
     return values

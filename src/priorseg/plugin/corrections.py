@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels, Layer
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from . import strings
 from .layers import COLOURS, colormap, place, placement, take_out
@@ -92,7 +93,7 @@ class Corrections:
         layer, self.layer = self.layer, None
         if layer is not None:
             with suppress(Exception):
-                layer.events.paint.disconnect(self._on_paint)
+                layer.events.paint.disconnect(self._on_event)
         return [] if layer is None else [layer]
 
     def forget(self) -> list[Layer]:
@@ -129,7 +130,7 @@ class Corrections:
         )
         layer.brush_size = max(1, round(min(painted.shape) / 40))
         self.viewer.add_layer(layer)
-        layer.events.paint.connect(self._on_paint)
+        layer.events.paint.connect(self._on_event)
         self.layer = layer
         self.viewer.layers.selection.active = active
 
@@ -141,9 +142,13 @@ class Corrections:
         layer._reset_history()  # its own undo would write old pixels over these
         self._quiet = False
 
-    def _on_paint(self, _event: Any = None) -> None:
+    def _on_event(self, _event: Any = None) -> None:
+        if not self._quiet:
+            QTimer.singleShot(0, self._on_paint)  # a fill is announced before it is done
+
+    def _on_paint(self) -> None:
         layer, before = self.layer, self._known
-        if self._quiet or layer is None or before is None:
+        if layer is None or before is None:
             return
         box = difference(np.ascontiguousarray(before), layer.data)
         if box is None:

@@ -11,8 +11,8 @@ TIP_MEASURE_TABLE = (
     "know about its figures."
 )
 COLUMNS = (
-    "object", "area", "perimeter", "equivalent diameter", "Feret max", "Feret min",
-    "circularity", "solidity", "y", "x",
+    "object", "area", "perimeter", "⌀ equal area", "Feret max", "Feret min", "circularity",
+    "solidity", "y", "x",
 )  # fmt: skip
 NOTHING_TO_MEASURE = "Nothing to measure yet: run a model, or keep objects."
 MEASURING = "Measuring …"

@@ -17,6 +17,8 @@ from ..measures import CupDisc, ObjectMeasures, Reading
 from . import strings
 from .widgets import Notice, Wrapped, button, column, combo, describe, heading, row
 
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
 
 class MeasuresSection(QWidget):
     """Show measures.
@@ -39,6 +41,7 @@ class MeasuresSection(QWidget):
         for name, title in strings.EYES.items():
             self.eye.addItem(title, name)
         self.eye.activated.connect(self.asked)
+        self.eye.setFixedWidth(128)  # beside a box that takes the rest
         self.eye.hide()
         self.units = Wrapped(strings.NOTHING_TO_MEASURE)
         self.table = self._make_table()
@@ -64,6 +67,7 @@ class MeasuresSection(QWidget):
         table = QTableWidget(0, len(strings.COLUMNS))
         table.setHorizontalHeaderLabels(list(strings.COLUMNS))
         table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(24)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setMinimumHeight(200)
@@ -92,7 +96,7 @@ class MeasuresSection(QWidget):
                 item = QTableWidgetItem(text + (" !" if one.remark and not place else ""))
                 item.setToolTip(one.remark)
                 if place:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight)
+                    item.setTextAlignment(RIGHT)
                 table.setItem(line, place, item)
         table.resizeColumnsToContents()
         units = found[0].units if found else "px"
@@ -124,7 +128,7 @@ class RimPlot(QWidget):
         self._line: Any = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.setMinimumHeight(170)
+        self.setFixedHeight(180)
         describe(self, strings.PROFILE, strings.PROFILE)
 
     def show_profile(self, degrees: np.ndarray, width: np.ndarray, units: str) -> None:
@@ -150,13 +154,21 @@ class RimPlot(QWidget):
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.4g}"
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _figure(reading: Reading, digits: int = 2) -> str:
+def _ratio(reading: Reading) -> str:
     if reading.value is None:
         return strings.NO_FIGURE.format(reason=reading.reason)
-    return f"{reading.value:.{digits}f}"
+    return f"{reading.value:.2f}"
+
+
+def _length(reading: Reading) -> str:
+    if reading.value is None:
+        return strings.NO_FIGURE.format(reason=reading.reason)
+    return _number(reading.value)
 
 
 def _sentences(found: CupDisc) -> list[str]:
@@ -165,15 +177,15 @@ def _sentences(found: CupDisc) -> list[str]:
         return [strings.NO_FIGURE.format(reason=found.disc_area.reason)]
     lines = [
         strings.RATIOS.format(
-            vertical=_figure(found.vertical),
-            horizontal=_figure(found.horizontal),
-            area=_figure(found.area_ratio),
+            vertical=_ratio(found.vertical),
+            horizontal=_ratio(found.horizontal),
+            area=_ratio(found.area_ratio),
         )
     ]
     if found.sectors:
-        widths = ", ".join(f"{one.name} {_figure(one.mean)}" for one in found.sectors)
+        widths = ", ".join(f"{one.name} {_length(one.mean)}" for one in found.sectors)
         lines.append(
-            strings.RIM.format(area=_figure(found.rim_area), units=found.units, widths=widths)
+            strings.RIM.format(area=_length(found.rim_area), units=found.units, widths=widths)
         )
         lines.append(_isnt(found))
     return [*lines, *([found.remark] if found.remark else [])]

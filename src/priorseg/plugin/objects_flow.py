@@ -11,6 +11,7 @@ from . import strings
 from .objects_section import Row
 
 if TYPE_CHECKING:
+    from ..session import Frame
     from .controller import Controller
 
 
@@ -137,8 +138,19 @@ class ObjectsFlow:
         return [
             Row(0, label, name, self.area(counts[label]), word)
             for label, name in classes.objects.items()
-            if counts[label]
+            if counts[label] and not self._is_kept(frame, label)
         ]
+
+    def _is_kept(self, frame: "Frame", label: int) -> bool:
+        """Say whether the kept objects of a class are those of the result."""
+        state, classes = self.annotator.present, self.desk.classes
+        if state is None or classes is None or not state.things:
+            return False
+        parts = classes.whole(label, frame.settings)
+        table = np.zeros(1 + max(one.number for one in state.things), bool)
+        for one in state.things:
+            table[one.number] = one.label in parts
+        return bool(np.array_equal(table[state.kept.array()], np.isin(frame.labels, parts)))
 
     def area(self, pixels: int) -> str:
         """Write a number of pixels as an area, if the size of a pixel is known."""

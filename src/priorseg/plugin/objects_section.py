@@ -138,7 +138,8 @@ class ObjectsSection(QWidget):
 
     def set_classes(self, names: Mapping[int, str]) -> None:
         """Offer the classes of a model to the brush; names of objects, background left out."""
-        before = self.brush_class.currentText()
+        known = self.brush_class.count() > 2  # not only background and free
+        before = self.brush_class.currentText() if known else ""
         self.brush_class.clear()
         for label, name in names.items():
             text = strings.BRUSH.format(name=name)

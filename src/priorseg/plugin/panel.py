@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from ..bundle import models
 from . import samples, strings
 from .controller import Controller
+from .files_section import FilesSection
 from .image_section import ImageSection
 from .keys import HeldKey, bind
 from .live_section import LiveSection
@@ -48,6 +49,7 @@ class SegmentationPanel(QWidget):
         self.live = LiveSection()
         self.objects = ObjectsSection()
         self.measures = MeasuresSection()
+        self.files = FilesSection()
         self._samples = self._make_samples()
         self._lay_out()
         self.desk = Controller(self, viewer)
@@ -74,12 +76,14 @@ class SegmentationPanel(QWidget):
         self.tabs.add("segment", *strings.TABS["segment"], steps)
         self.tabs.add("objects", *strings.TABS["objects"], [self.objects])
         self.tabs.add("measures", *strings.TABS["measures"], [self.measures])
+        self.tabs.add("files", *strings.TABS["files"], [self.files])
+        self.tabs.add_tail(self.strip.undo, self.strip.redo)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 4, 0, 0)
         outer.setSpacing(4)
         outer.addWidget(self.strip)
         outer.addWidget(self.recovery)
-        outer.addWidget(self.tabs)
+        outer.addWidget(self.tabs, 1)
         self.setMinimumWidth(300)
         self.setMaximumWidth(WIDTH)
 

@@ -1,4 +1,4 @@
-"""The top of the panel: what is going on, undo and redo, whether all is saved, the keys."""
+"""The top of the panel: what is going on, whether all is saved, the keys; undo and redo."""
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
@@ -13,6 +13,7 @@ class Saved(QLabel):
     def __init__(self) -> None:
         super().__init__()
         self.level = IDLE
+        self.setFixedHeight(24)
         describe(self, strings.SAVED_NAME, "")
 
     def say(self, level: str, text: str) -> None:
@@ -25,7 +26,7 @@ class Saved(QLabel):
 
 
 class Strip(QWidget):
-    """Hold the status, undo and redo, and the help.
+    """Hold the status and the help; makes the buttons of undo and redo.
 
     Parameters
     ----------
@@ -47,9 +48,9 @@ class Strip(QWidget):
         self.show_steps("", "")
         layout = column(self)
         layout.setContentsMargins(8, 0, 8, 0)
-        line = row(status, saved, self.undo, self.redo, shown, stretch=0)
-        for part in (saved, self.undo, self.redo, shown):
-            line.setAlignment(part, Qt.AlignmentFlag.AlignTop)
+        line = row(status, saved, shown, stretch=0)
+        line.setAlignment(saved, Qt.AlignmentFlag.AlignTop)
+        line.setAlignment(shown, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(line)
         layout.addWidget(self.help)
 

@@ -36,6 +36,8 @@ class Tabs(QWidget):
         layout = column(self)
         layout.addLayout(self._row)
         layout.addWidget(self._stack)
+        grow = QSizePolicy.Policy.Expanding  # napari would put empty space below otherwise
+        self.setSizePolicy(grow, grow)
 
     @property
     def page(self) -> str:
@@ -48,10 +50,16 @@ class Tabs(QWidget):
         made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         made.clicked.connect(lambda _=False: self.turn(name))
         self._group.addButton(made)
-        self._row.addWidget(made, 1)
+        made.setStyleSheet("padding: 3px 2px;")
+        self._row.insertWidget(len(self._buttons), made, 1)
         self._buttons[name] = made
         self._stack.addWidget(_scrolled(parts))
         made.setChecked(len(self._buttons) == 1)
+
+    def add_tail(self, *widgets: QWidget) -> None:
+        """Put small widgets behind the buttons."""
+        for widget in widgets:
+            self._row.addWidget(widget)
 
     def tab(self, name: str) -> QPushButton:
         """Give the button of a page."""

@@ -212,9 +212,7 @@ class StatusStrip(QWidget):
         keep.setRetainSizeWhenHidden(True)  # the panel must not jump when a run starts
         self._bar.setSizePolicy(keep)
         self.cancel.setFixedHeight(24)
-        keep = self.cancel.sizePolicy()
-        keep.setRetainSizeWhenHidden(True)
-        self.cancel.setSizePolicy(keep)
+        self._text.setMinimumHeight(24)  # nor when Cancel comes and goes
         self.say(IDLE, strings.STATE_IDLE)
 
     @property
