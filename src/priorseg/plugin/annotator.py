@@ -94,7 +94,7 @@ class Annotator:
         text = what or describe(self.history.present, state, names)
         if not text:
             return
-        if not self.history.present.model and not self.history.can_undo:
+        if state.model and not self.history.present.model and not self.history.can_undo:
             self._start_at(state)  # with the first model there is nothing to go back to
             return
         self._serial += 1

@@ -7,6 +7,7 @@ from ..session import Frame, Settings
 from . import edits, strings
 from .annotator import Annotator
 from .canvas import Canvas
+from .files_flow import FilesFlow
 from .folder import Folder
 from .frames import FrameFlow
 from .image_flow import ImageFlow
@@ -64,6 +65,7 @@ class Controller:
         self.folder = Folder(self)
         self.recovering = Recovering(self)
         self.measuring = Measuring(self)
+        self.files = FilesFlow(self)
         self.sizing = Sizing(self)
         self.pointing = Pointing(self)
         self._connect()

@@ -1,6 +1,7 @@
 """Every text a user sees, in one table."""
 
 from .annotation_strings import *  # noqa: F403
+from .file_strings import *  # noqa: F403
 from .measure_strings import *  # noqa: F403
 
 PARAMETERS = {

@@ -184,6 +184,11 @@ class Session(Inputs):
             cancelled=lambda: cancelled() or self.epoch != epoch,
         )
 
+    def start_cold(self) -> None:
+        """Let the next solve begin anew, whatever was solved before; see `Settings.replay`."""
+        with self._lock:
+            self._warm = {}
+
     def plain(self) -> Frame:
         """Give what the network alone says, without any prior; computed once.
 
