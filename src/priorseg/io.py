@@ -102,6 +102,44 @@ def _read_nifti(file: Path, name: str) -> ImageFile:
     return ImageFile(array, axes, spacing, units, name, nifti.turned(image))
 
 
+def file_spacing(
+    path: str | os.PathLike[str],
+) -> tuple[tuple[float, float], str, tuple[str, ...]] | None:
+    """Read the pixel edges of a TIFF, DICOM or NIfTI file from its header alone.
+
+    Returns
+    -------
+    (edges (Y, X), their unit, what has to be said about them), or None: another kind of file, a
+    damaged one, one whose extra is not installed, or one that does not say
+    """
+    file = Path(path)
+    notes: tuple[str, ...] = ()
+    ending = ".nii" if file.name.lower().endswith(".nii.gz") else file.suffix.lower()
+    try:
+        _demand(file, ending)
+        if ending in TIFF:
+            import tifffile
+
+            from .exchange import tiff
+
+            with tifffile.TiffFile(file) as stored:
+                spacing, units = tiff.spacing_of(stored)
+        elif ending == ".dcm":
+            from .exchange import dicom
+
+            spacing, notes = dicom.spacing_of(dicom.load(file, pixels=False))
+            units = "mm"
+        elif ending == ".nii":
+            from .exchange import nifti
+
+            spacing, units = nifti.spacing_of(nifti.load(file))
+        else:
+            return None
+    except Exception:  # any library may fail in its own way; there is then nothing to know
+        return None
+    return None if spacing is None or not units else (spacing, units, notes)
+
+
 def _read_picture(file: Path, name: str) -> ImageFile:
     from PIL import Image, ImageOps
 

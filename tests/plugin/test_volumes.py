@@ -108,3 +108,37 @@ def test_auto_takes_the_radii_of_the_object_that_is_seen(desk) -> None:
     assert edits.convex_labels(frame.settings) == (1,)
     area = np.count_nonzero(desk.controller.plain.labels == 1)
     assert edits.convex_radii(frame.settings) == pytest.approx(suitable_radii(area), abs=1)
+
+
+def test_a_typed_pixel_size_gives_areas_and_keeps_the_result(desk, networks) -> None:
+    desk.open()
+    before = desk.run()
+    size = desk.panel.image.size
+    desk.panel.image.size_button.click()
+    size.unit.setCurrentIndex(size.unit.findText("mm"))
+    size.edge.setValue(0.5)
+    frame = desk.calm()
+    assert (frame.labels == before.labels).all()
+    assert len(networks["blobs"].runs) == 1  # the network did not run again
+    assert desk.controller.session.info.spacing == (0.5, 0.5)
+    assert "0.5 mm/px" in desk.panel.image.info.text()
+    select(desk, 1)
+    area = frame.counts[1] * 0.25
+    assert f"= {area:.4g} mm²" in desk.panel.priors.details.volumes.text
+    assert "typed" in size.origin.text()
+    size.edge.setValue(0)
+    desk.calm()
+    assert desk.controller.session.info.units == "px"
+
+
+def test_the_pixel_size_of_a_tiff_is_found_by_itself(desk, tmp_path) -> None:
+    import tifffile
+
+    path = tmp_path / "scan.tif"
+    tifffile.imwrite(
+        path, blob_image(), imagej=True, resolution=(4, 4), metadata={"unit": "mm", "axes": "YX"}
+    )
+    desk.viewer.open(str(path), plugin="napari")
+    desk.until(lambda: desk.controller.classes is not None)
+    assert desk.controller.session.info.spacing == (0.25, 0.25)
+    assert "from the file" in desk.panel.image.size.origin.text()

@@ -64,3 +64,14 @@ TIP_LATER = "Leave it; you will be asked again at the next start."
 RECOVERED = "Recovered {name} as it was at {time}."
 IMAGE_GONE = "The image {path} is gone, or has other pixels. What was saved stays: put it back."
 DISCARD_FAILED = "It could not be deleted: {reason}"
+
+PIXEL_SIZE, SIZE_BUTTON = "Size of a pixel", "Size"
+TIP_SIZE_BUTTON = "Say how large a pixel is, where the layer and its file do not."
+TIP_PIXEL_EDGE = "Edge of a pixel; 0 = not known. Areas and lengths are then in this unit."
+TIP_PIXEL_UNIT = "Unit of the edge."
+SIZE_FROM = {
+    "layer": "Pixel size: of the layer (its scale and units).",
+    "file": "Pixel size: from the file.",
+    "typed": "Pixel size: typed.",
+    "": "Pixel size: not known, areas are in pixels.",
+}

@@ -21,6 +21,7 @@ from .saving import Saving
 from .widgets import BAD, WARN
 
 if TYPE_CHECKING:
+    from ..session import ImageInfo
     from .controller import Controller
 
 
@@ -74,6 +75,13 @@ class Annotator:
         self.history, self._token = known, ""
         self.restoring.begin(known.present)
         self.changed.emit()
+
+    def measured_in(self, info: "ImageInfo") -> None:
+        """Take another size of a pixel for the image in use."""
+        if self.history is not None:
+            old = self.history.present
+            picture = replace(old.picture, spacing=info.spacing, units=info.units)
+            self.record(strings.PIXEL_SIZE, replace(old, picture=picture))
 
     def redraw(self) -> None:
         """Show kept objects and painted pixels in layers that were made anew."""

@@ -17,6 +17,7 @@ from .measuring import Measuring
 from .model import Classes
 from .model_flow import ModelFlow
 from .objects_flow import ObjectsFlow
+from .pixel_size import PixelSizing
 from .pointing import Pointing
 from .recovery_bar import Recovering
 from .region import RegionChoice
@@ -67,6 +68,7 @@ class Controller:
         self.measuring = Measuring(self)
         self.files = FilesFlow(self)
         self.sizing = Sizing(self)
+        self.pixel_size = PixelSizing(self)
         self.pointing = Pointing(self)
         self._connect()
 

@@ -73,6 +73,7 @@ class ImageFlow:
         if layer is self.canvas.image:
             return
         self.desk.halt()
+        self.desk.pixel_size.look(layer)
         self.canvas.use(layer, self.desk.classes.names if self.desk.classes else {})
         self.desk.pointing.show_view()
         self.panel.live.notice.clear()
@@ -112,6 +113,16 @@ class ImageFlow:
         self._show_info()
         return True
 
+    def resized(self) -> None:
+        """Take another size of a pixel; a result is solved again from the cached logits."""
+        had_result = self.desk.plain is not None
+        self.desk.halt()
+        if self.take_pixels() and self.desk.session.info is not None:
+            self.desk.annotator.measured_in(self.desk.session.info)
+        if had_result:
+            self.desk.plain = None
+            self.desk.run()
+
     def open_state(self) -> None:
         """Begin or go on with the annotation of the plane that is shown."""
         image, session = self.canvas.image, self.desk.session
@@ -136,6 +147,7 @@ class ImageFlow:
         session, grey = self.desk.session, not self.canvas.image.rgb
         self.panel.image.show_info(session.info, session.plane, grey=grey)
         self.desk.sizing.show_pixel(session.info)
+        self.desk.pixel_size.show(self.canvas.image)
         self.panel.image.invert.setVisible(grey and not self.knows_grey)
 
     def arguments(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QSpinBox, QWidget
 
 from . import strings
+from .pixel_size import PixelSize
 from .pixels import is_square, remarks
 from .widgets import (
     SYMBOLS,
@@ -47,12 +48,16 @@ class ImageSection(QWidget):
         self.box = combo(strings.IMAGE, strings.TIP_IMAGE)
         self.box.activated.connect(lambda index: self.chosen.emit(self.box.itemData(index)))
         self.info = Wrapped(strings.NO_IMAGE)
+        self.size = PixelSize()
+        self.size_button = button(strings.SIZE_BUTTON, strings.TIP_SIZE_BUTTON, checkable=True)
+        self.size_button.toggled.connect(self.size.setVisible)
         self.notice = Notice()
         self._regions = QWidget()
         layout = column(self)
         layout.addWidget(heading(strings.IMAGE_TITLE))
-        layout.addWidget(self.box)
+        layout.addLayout(row(self.box, self.size_button, stretch=0))
         layout.addWidget(self.info)
+        layout.addWidget(self.size)
         layout.addWidget(self._regions)
         layout.addWidget(self.notice)
         self._build_regions()

@@ -154,8 +154,8 @@ class ObjectsFlow:
 
     def area(self, pixels: int) -> str:
         """Write a number of pixels as an area, if the size of a pixel is known."""
-        state = self.annotator.present
-        if state is None or state.picture.units == "px":
+        info = self.desk.session.info
+        if info is None or info.units == "px":
             return f"{pixels:,} px"
-        y, x = state.picture.spacing
-        return f"{pixels * y * x:.4g} {state.picture.units}²"
+        y, x = info.spacing
+        return f"{pixels * y * x:.4g} {info.units}²"

@@ -12,6 +12,7 @@ from . import strings
 ALIKE = 0.01  # edges of a pixel that differ by less count as equal; so do right angles
 DARK, RED = 0.1, 1.3  # of a fundus frame: corners over the brightest; red over green, at least
 SPARSE = 16  # every so many pixels are looked at before all of them are
+SIZE = "priorseg pixel size"  # in an image's metadata: edges (Y, X), unit, where it comes from
 OURS = "priorseg"  # marks the layers that the panel has made, in their metadata
 
 
@@ -33,12 +34,17 @@ def read(layer: Image) -> dict[str, Any]:
         raise ValueError(strings.TOO_MANY_AXES.format(count=layer.ndim))
     if not layer.rgb and array.shape[-1] in (3, 4) and stack:
         raise ValueError(strings.COLOUR_AS_STACK.format(shape=tuple(array.shape)))
-    units = [str(unit) for unit in layer.units[-2:]]
+    units = short_unit(str(layer.units[-2]))
+    spacing = tuple(float(np.linalg.norm(edge)) for edge in pixel_edges(layer))
+    size = layer.metadata.get(SIZE) if units is None else None
+    if size is not None:
+        spacing = tuple(edge * one for edge, one in zip(spacing, size[0], strict=True))
+        units = size[1]
     return {
         "array": array,
         "axes": "TZ"[2 - stack :] + "YX" + "C" * bool(layer.rgb),
-        "spacing": tuple(float(np.linalg.norm(edge)) for edge in pixel_edges(layer)),
-        "units": short_unit(units[0]) or "px",
+        "spacing": spacing,
+        "units": units or "px",
         "name": layer.name,
     }
 

@@ -1,9 +1,10 @@
 """Save every state in the background, one session folder per image; find what was saved before."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
@@ -36,6 +37,8 @@ class Saving(QObject):
     found = Signal()
     saved = Signal()
     trouble = Signal(str)
+    _heard = Signal(str)  # from other threads: what went wrong; empty = saved
+    _listed = Signal()
 
     def __init__(self, desk: "Controller") -> None:
         super().__init__(desk.panel)
@@ -44,8 +47,9 @@ class Saving(QObject):
         self._picture: Picture | None = None
         self._pixels: Callable[[], np.ndarray] | None = None
         self._sessions: tuple[recovery.SessionFolder, ...] = ()
-        self.saved.connect(self._say_saved)
-        self.trouble.connect(lambda text: desk.panel.saved.say(BAD, text))
+        self._closed = False
+        self._heard.connect(self._on_heard)
+        self._listed.connect(self._on_listed)
         self._look = threading.Thread(target=self._list, name="priorseg-sessions", daemon=True)
 
     def look(self) -> None:
@@ -54,10 +58,7 @@ class Saving(QObject):
 
     def _list(self) -> None:
         self._sessions = recovery.sessions(self.root)
-        try:
-            self.found.emit()
-        except RuntimeError:  # the window is gone
-            return
+        self._tell(self._listed)
 
     @property
     def broken_off(self) -> tuple[recovery.SessionFolder, ...]:
@@ -108,17 +109,29 @@ class Saving(QObject):
         lonely = picture.path is None and not (store.folder / "picture.npy").exists()
         return Saver(
             store,
-            on_saved=lambda _state: self._emit(self.saved),
-            on_trouble=lambda text: self._emit(self.trouble, text),
+            on_saved=lambda _state: self._tell(self._heard, ""),
+            on_trouble=lambda text: self._tell(self._heard, text),
             picture=self._pixels() if lonely and self._pixels is not None else None,
         )
 
-    def _emit(self, signal: object, *args: str) -> None:
-        """Tell the window, from the saver's thread."""
-        try:
-            signal.emit(*args)  # type: ignore[attr-defined]
-        except RuntimeError:  # it is gone
+    def _tell(self, signal: Any, *args: str) -> None:
+        """Tell the window, from another thread."""
+        with contextlib.suppress(RuntimeError):  # it is gone
+            signal.emit(*args)
+
+    def _on_listed(self) -> None:
+        if not self._closed:  # else those who listen may be gone
+            self.found.emit()
+
+    def _on_heard(self, trouble: str) -> None:
+        if self._closed:
             return
+        if trouble:
+            self.desk.panel.saved.say(BAD, trouble)
+            self.trouble.emit(trouble)
+        else:
+            self._say_saved()
+            self.saved.emit()
 
     def _say_saved(self) -> None:
         if any(saver.trouble or saver.unsaved for saver in self._savers.values()):
@@ -147,6 +160,7 @@ class Saving(QObject):
 
     def close(self) -> bool:
         """Save what is left and close the sessions; say whether all is saved."""
+        self._closed = True
         self._look.join(LOOK_S)
         savers, self._savers = self._savers, {}
         done = [saver.close(END_S) for saver in savers.values()]
