@@ -53,14 +53,7 @@ def _write(file: Path, masks: Masks, source: object, kind: str) -> tuple[str, ..
     import highdicom
     from pydicom.uid import generate_uid
 
-    if source is None:
-        raise ValueError(
-            f"{file.name}: a DICOM segmentation refers to its patient and image. "
-            "Give the DICOM file of the image as source (--image)."
-        )
-    original = load(Path(str(source)), pixels=False)
-    _check_source(original, Path(str(source)).name, masks)
-    _check_labels(masks, kind)
+    original = _original(file.name, source, masks, kind)
     present = masks.present
     numbers = present if kind == "LABELMAP" else list(range(1, len(present) + 1))
     segments = np.zeros(max(present) + 1, np.uint16)
@@ -103,6 +96,19 @@ def _changes(masks: Masks, numbers: list[int]) -> tuple[str, ...]:
     if changed:
         notes += (f"The name {changed[0]!r} became {_short(changed[0])!r}, as DICOM wants.",)
     return notes
+
+
+def _original(name: str, source: object, masks: Masks, kind: str) -> Any:
+    """Read what the image says about itself, and check that the labels are of it."""
+    if source is None:
+        raise ValueError(
+            f"{name}: a DICOM segmentation refers to its patient and image. "
+            "Give the DICOM file of the image as source (--image)."
+        )
+    original = load(Path(str(source)), pixels=False)
+    _check_source(original, Path(str(source)).name, masks)
+    _check_labels(masks, kind)
+    return original
 
 
 def _check_source(original: Any, name: str, masks: Masks) -> None:
