@@ -164,6 +164,27 @@ def test_a_network_that_was_trained_again_is_measured_again(bench, tmp_path):
     assert all(first[key].sha256 != second[key].sha256 for key in first)
 
 
+def test_scores_of_two_trainings_never_stand_in_one_file(tmp_path, monkeypatch):
+    root = make_images(tmp_path)
+    make_network(root / "net.priorseg")
+    old = {r.sha256 for r in finished(root, tmp_path / "a.json", protocol()).records.values()}
+    make_network(root / "net.priorseg", seed=1)
+    kept, done = run.add_noise, []
+
+    def stops(*given):
+        done.append(1)
+        if len(done) > 3:  # after the first condition
+            raise KeyboardInterrupt
+        return kept(*given)
+
+    monkeypatch.setattr(run, "add_noise", stops)
+    with pytest.raises(KeyboardInterrupt):
+        finished(root, tmp_path / "a.json", protocol())
+    left = Results.read(tmp_path / "a.json").records
+    assert {key[3] for key in left} == {"clean"}
+    assert not old & {record.sha256 for record in left.values()}
+
+
 def test_another_regressor_or_other_images_are_measured_again(tmp_path):
     root = make_images(tmp_path)
     make_network(root / "net.priorseg")

@@ -105,6 +105,7 @@ def run_protocol(
     for name, seed, path in lost:
         report(f"left out: {name}, seed {seed}: {path} does not exist")
     left_out = {(name, seed) for name, seed, _ in lost}
+    _forget(protocol, places, results, left_out, report)
     for one in protocol.sets:
         examples = places.examples(one, protocol)
         report(f"{one.name}: {one.folder}, split {one.split}, {len(examples)} images")
@@ -112,6 +113,27 @@ def run_protocol(
             _measure_network(
                 _Part(protocol, places, results, one, seed, device, report), rows, examples
             )
+
+
+def _forget(
+    protocol: Protocol,
+    places: Places,
+    results: Results,
+    left_out: set[tuple[str, int]],
+    report: Report,
+) -> None:
+    """Drop what an earlier network of a row and seed scored, so that no table mixes the two."""
+    pairs = {(row.name, seed): row for row in protocol.rows for seed in row.seeds}
+    now = {pair: places.sha256(row, pair[1]) for pair, row in pairs.items() if pair not in left_out}
+    stale = [
+        key
+        for key, record in results.records.items()
+        if now.get((record.row, record.seed), record.sha256) != record.sha256
+    ]
+    for key in stale:
+        del results.records[key]
+    if stale:
+        report(f"dropped: {len(stale)} records of networks that were trained again since")
 
 
 def _groups(
