@@ -349,6 +349,11 @@ def test_the_command_says_how_many_pixels_differ(photograph: Path, tmp_path, cap
     assert "The model is another one" in said
     assert main(["replay", str(file), "--out", "labels.jpg"]) == 2
     assert main(["replay", str(tmp_path / "none.toml")]) == 2
+    image = photograph / "cell.png"
+    before = image.read_bytes()
+    assert main(["replay", str(file), "--out", str(image)]) == 2
+    assert "the image itself" in capsys.readouterr().err
+    assert image.read_bytes() == before
 
 
 def test_the_program_makes_the_same_pixels(photograph: Path, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def _image(recipe: Recipe, image: Any) -> tuple[Any, str, list[str]]:
     """Find the image, and which of its axes is what: what gives the pixels of the recipe."""
     picture, axes = recipe.state.picture, recipe.axes
     if image is None or isinstance(image, str | os.PathLike):
-        stored = read_image(_file(recipe) if image is None else image)
+        stored = read_image(image_file(recipe) if image is None else image)
         array, known = stored.array, stored.axes
     else:
         array, known = np.asarray(image), None
@@ -174,12 +174,18 @@ def _readings(array: Any, *wanted: str | None) -> Iterator[ImageInfo]:
             yield describe(array, axes=axes)
 
 
-def _file(recipe: Recipe) -> Path:
-    """Find the image of a recipe: at its old place, or beside the recipe."""
+def image_file(recipe: Recipe) -> Path:
+    """Find the image of a recipe: at its old place, or beside the recipe.
+
+    Raises
+    ------
+    ValueError  if it had no file.
+    """
     picture: Picture = recipe.state.picture
     if picture.path is None:
         raise ValueError(
-            f"The recipe is of {picture.name}, which had no file: name one that holds its pixels."
+            f"The recipe is of {picture.name}, which had no file: name one that "
+            "holds its pixels (--image)."
         )
     file = Path(picture.path)
     name = picture.path.replace("\\", "/").rsplit("/", 1)[-1]  # also of another system

@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from ..annotation.recipe import read_recipe
-from ..annotation.replaying import replay
+from ..annotation.replaying import image_file, replay
 from ..exchange import format_of, write
 
 
@@ -20,9 +21,12 @@ def run(arguments: argparse.Namespace) -> int:
     ValueError, OSError  if it cannot be replayed or written.
     """
     recipe = read_recipe(arguments.recipe)
+    image = Path(arguments.image) if arguments.image else image_file(recipe)
     if arguments.out:
         format_of(arguments.out)  # before the work, not after it
-    found = replay(recipe, arguments.image, arguments.model)
+        if Path(arguments.out).resolve() == image.resolve():
+            raise ValueError(f"--out {arguments.out} is the image itself; name another file.")
+    found = replay(recipe, image, arguments.model)
     for note in found.notes:
         print(f"priorseg: {note}", file=sys.stderr)
     picture = recipe.state.picture
@@ -33,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             spacing=picture.spacing,
             units=picture.units,
             names={label: name for label, name in found.names.items() if label},
-            source=arguments.image or picture.path,
+            source=image,
         )
         print(f"{written.path}: {written.format}")
     for name, certificate in found.frame.certificates.items():
