@@ -93,21 +93,29 @@ def _cut_off(part: Mask, held: Mask, wrong: Mask, lines: Directions, *, together
         left = part & wrong
         if not left.any():
             return part
-        pixels, must = np.argwhere(part), np.argwhere(part & held)
+        rows, must = _ends(part), _ends(part & held)
         points = np.argwhere(left)
-        beyond = points[_deepest(points, pixels, lines)][None]
+        beyond = points[_deepest(points, rows, lines)][None]
         found = -1
         if together:
             clusters, _ = label_components(left)
             cluster = np.argwhere(clusters == clusters[tuple(beyond[0])])
-            found = _cut(pixels, must, cluster, lines)
+            found = _cut(rows, must, cluster, lines)
             beyond = cluster if found >= 0 else beyond
         if found < 0:
-            found = _cut(pixels, must, beyond, lines)
-        line = lines[found] if found >= 0 else _parting(must - beyond[0])
+            found = _cut(rows, must, beyond, lines)
+        line = lines[found] if found >= 0 else _parting(np.argwhere(part & held) - beyond[0])
+        pixels = np.argwhere(part)
         kept = pixels[pixels @ line < int((beyond @ line).min())]
         part = np.zeros_like(part)
         part[kept[:, 0], kept[:, 1]] = True
+
+
+def _ends(mask: Mask) -> Directions:
+    """Give row, first and last pixel of every row that has one, (rows, 3)."""
+    rows = np.flatnonzero(mask.any(1))
+    first, last = mask[rows].argmax(1), mask.shape[1] - 1 - mask[rows, ::-1].argmax(1)
+    return np.stack((rows, first, last), 1).astype(np.int64)
 
 
 def _parting(rays: Directions) -> Directions:
@@ -145,15 +153,21 @@ def _settle(must: Mask, never: Mask, parent: Indices, order: Indices) -> tuple[M
 
 
 @compiled
-def _deepest(points: Directions, pixels: Directions, lines: Directions) -> int:
-    """Choose the point that lies farthest from all lines about some pixels."""
+def _highest(rows: Directions, y: int, x: int) -> int:
+    """Give the largest value of a linear function on rows of pixels, of which there is one."""
+    highest = y * rows[0, 0] + max(x * rows[0, 1], x * rows[0, 2])
+    for row in range(1, len(rows)):
+        highest = max(highest, y * rows[row, 0] + max(x * rows[row, 1], x * rows[row, 2]))
+    return highest
+
+
+@compiled
+def _deepest(points: Directions, rows: Directions, lines: Directions) -> int:
+    """Choose the point that lies farthest from all lines about some rows of pixels."""
     depth = np.full(len(points), np.inf)
     for index in range(len(lines)):
         y, x = lines[index, 0], lines[index, 1]
-        highest = y * pixels[0, 0] + x * pixels[0, 1]
-        for place in range(1, len(pixels)):
-            highest = max(highest, y * pixels[place, 0] + x * pixels[place, 1])
-        length = np.sqrt(float(y * y + x * x))
+        highest, length = _highest(rows, y, x), np.sqrt(float(y * y + x * x))
         for place in range(len(points)):
             rest = (highest - y * points[place, 0] - x * points[place, 1]) / length
             depth[place] = min(depth[place], rest)
@@ -161,21 +175,34 @@ def _deepest(points: Directions, pixels: Directions, lines: Directions) -> int:
 
 
 @compiled
-def _cut(pixels: Directions, must: Directions, beyond: Directions, lines: Directions) -> int:
-    """Find the line with some points beyond it that cuts off fewest pixels, none to keep; or -1."""
-    best, least = -1, len(pixels) + 1
-    for index in range(len(lines)):
-        line = lines[index]
-        level = beyond[0, 0] * line[0] + beyond[0, 1] * line[1]
-        for place in range(1, len(beyond)):
-            level = min(level, beyond[place, 0] * line[0] + beyond[place, 1] * line[1])
-        count = 0
-        for place in range(len(must)):
-            count += must[place, 0] * line[0] + must[place, 1] * line[1] >= level
-        if count > 0:
+def _beyond(rows: Directions, y: int, x: int, level: int) -> int:
+    """Count the pixels of rows on which a linear function reaches a level."""
+    count = 0
+    for row in range(len(rows)):
+        first, last = rows[row, 1], rows[row, 2]
+        short = level - y * rows[row, 0]  # what x has to bring
+        if x > 0:
+            first = max(first, -(-short // x))
+        elif x < 0:
+            last = min(last, -short // -x)
+        elif short > 0:
             continue
-        for place in range(len(pixels)):
-            count += pixels[place, 0] * line[0] + pixels[place, 1] * line[1] >= level
-        if count < least:
+        count += max(0, last - first + 1)
+    return count
+
+
+@compiled
+def _cut(rows: Directions, must: Directions, beyond: Directions, lines: Directions) -> int:
+    """Find the line with some points beyond it that cuts off fewest pixels, none to keep; or -1."""
+    best, least = -1, -1
+    for index in range(len(lines)):
+        y, x = lines[index, 0], lines[index, 1]
+        level = y * beyond[0, 0] + x * beyond[0, 1]
+        for place in range(1, len(beyond)):
+            level = min(level, y * beyond[place, 0] + x * beyond[place, 1])
+        if len(must) > 0 and _highest(must, y, x) >= level:
+            continue
+        count = _beyond(rows, y, x, level)
+        if best < 0 or count < least:
             best, least = index, count
     return best
