@@ -155,7 +155,7 @@ def _settle(must: Mask, never: Mask, parent: Indices, order: Indices) -> tuple[M
 @compiled
 def _highest(rows: Directions, y: int, x: int) -> int:
     """Give the largest value of a linear function on rows of pixels, of which there is one."""
-    highest = y * rows[0, 0] + max(x * rows[0, 1], x * rows[0, 2])
+    highest: int = y * rows[0, 0] + max(x * rows[0, 1], x * rows[0, 2])
     for row in range(1, len(rows)):
         highest = max(highest, y * rows[row, 0] + max(x * rows[row, 1], x * rows[row, 2]))
     return highest
