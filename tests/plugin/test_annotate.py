@@ -160,3 +160,22 @@ def test_another_image_and_back_finds_everything_again(desk) -> None:
     row = desk.panel.priors.forms["threshold_dynamics"].rows["weight"]
     assert row.value == 2.0
     assert desk.controller.annotator.history.can_undo
+
+
+def test_a_centre_in_another_class_says_so(desk) -> None:
+    desk.open()
+    desk.run()
+    desk.panel.priors.table.cell("star", 2).click()
+    desk.click(4, 4)  # background
+    desk.calm()
+    assert "background" in desk.panel.priors.notice.text
+    assert desk.controller.settings.centres[2]
+
+
+def test_the_view_of_uncertainty_has_a_key(desk) -> None:
+    desk.open()
+    desk.run()
+    press(desk, Qt.Key.Key_U)
+    assert desk.layer("uncertainty").visible
+    press(desk, Qt.Key.Key_U)
+    assert not desk.layer("uncertainty").visible

@@ -35,7 +35,7 @@ def test_every_object_of_the_result_has_a_line(desk) -> None:
     assert section.table.rowCount() == len(found) > 0
     outer = [one for one in found if one.class_name == "ring"]
     assert sum(one.area_px for one in outer) == np.count_nonzero(frame.labels == 1)
-    assert strings.UNITS_PX == section.units.text()
+    assert section.units.text() == strings.UNITS_PX
 
 
 def test_ratios_and_rim_of_a_disc_are_those_of_its_masks(desk) -> None:

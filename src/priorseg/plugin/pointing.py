@@ -1,6 +1,7 @@
 """What the user points at or looks at: centres, circles, views, the network's own result."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from qtpy.QtCore import QTimer
 from . import edits, strings
 from .overlays import changes
 from .proposing import Proposing
+from .widgets import WARN
 
 if TYPE_CHECKING:
     from .controller import Controller
@@ -74,7 +76,25 @@ class Pointing:
         priors.set_armed(0)
         self.desk.refresh_escape()
         priors.notice.clear()
+        text = self._remark(label)
         priors.set_settings(edits.with_star(priors.settings, label, True))
+        if text:  # the solve that follows clears what is said
+            QTimer.singleShot(0, partial(priors.notice.say, text, WARN))
+
+    def _remark(self, label: int) -> str:
+        """Say if the newest centre of a class lies in another class of the result."""
+        frame, classes = self.desk.shown, self.desk.classes
+        points = self.canvas.centres.centres().get(label, ())
+        if frame is None or classes is None or not points:
+            return ""
+        place = tuple(round(at) for at in points[-1])
+        if not all(0 <= at < side for at, side in zip(place, frame.labels.shape, strict=True)):
+            return ""
+        found = int(frame.labels[place])
+        if found in classes.whole(label, frame.settings):
+            return ""
+        other = classes.objects.get(found, strings.GROUND)
+        return strings.CENTRE_IN_OTHER.format(other=other, name=classes.objects[label])
 
     def on_centres(self, dragging: bool) -> None:
         """Solve with the centres where they are now."""

@@ -207,9 +207,10 @@ CLICK_INSIDE = "Click inside the {name}. Esc: never mind."
 CENTRES_LOST = "The centres layer was deleted: star shapes without a centre are off."
 FREE = "Free {name}"
 HELP = (
-    "<b>G</b> place a star centre · <b>J</b> (hold) network only · <b>Q</b> live on/off · "
-    "<b>Esc</b> cancel. Drag a centre to move it, <b>Delete</b> removes it, hold <b>Space</b> to "
-    "pan. Double-click a slider: trained value."
+    "<b>G</b> place a star centre · <b>W</b> paint · <b>K</b> keep · <b>N</b> next image · "
+    "<b>Shift+N</b> previous · <b>Ctrl+Z</b> undo · <b>Ctrl+Shift+Z</b> redo · <b>J</b> (hold) "
+    "network only · <b>U</b> uncertainty · <b>Q</b> live on/off · <b>Esc</b> cancel. Drag a "
+    "centre to move it, <b>Delete</b> removes it, hold <b>Space</b> to pan. Double-click a slider: trained value."
 )
 HELP_BUTTON, TIP_HELP = "?", "Show or hide the keys."
 NOT_CERTIFIED = "Preview, not certified yet."
@@ -248,6 +249,10 @@ MORE_SWEEPS = "Twice as many sweeps"
 
 GUESSED = "Guessed the disc at y {y:.0f}, x {x:.0f}: check it. Not there? Press Pick and click."
 CENTRE_OUTSIDE = "A centre must lie inside the region of interest; this one was not taken."
+CENTRE_IN_OTHER = (
+    "This centre lies in the {other} of the result. The {name} grows from there all the same: drag "
+    "the centre, or press Ctrl+Z, if that is not what you mean."
+)
 CHOOSE_MODEL = "Choose a model: none suits this image more than the others."
 
 
