@@ -7,6 +7,7 @@ import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -17,6 +18,7 @@ from ..measures import CupDisc, ObjectMeasures, Reading
 from . import strings
 from .widgets import Notice, Wrapped, button, column, combo, describe, heading, row
 
+NARROW = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -41,7 +43,6 @@ class MeasuresSection(QWidget):
         for name, title in strings.EYES.items():
             self.eye.addItem(title, name)
         self.eye.activated.connect(self.asked)
-        self.eye.setFixedWidth(128)  # beside a box that takes the rest
         self.eye.hide()
         self.units = Wrapped(strings.NOTHING_TO_MEASURE)
         self.table = self._make_table()
@@ -56,7 +57,8 @@ class MeasuresSection(QWidget):
         self.notice = Notice()
         layout = column(self)
         layout.addWidget(heading(strings.MEASURES))
-        layout.addLayout(row(self.source, self.eye, stretch=0))
+        layout.addWidget(self.source)
+        layout.addWidget(self.eye)
         for part in (self.units, self.table, self.ratios, self.plot):
             layout.addWidget(part)
         layout.addLayout(row(self.copy, self.save))
@@ -71,6 +73,7 @@ class MeasuresSection(QWidget):
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setMinimumHeight(200)
+        table.setSizePolicy(NARROW)
         describe(table, strings.MEASURES, strings.TIP_MEASURE_TABLE)
         return table
 
@@ -129,6 +132,7 @@ class RimPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.setFixedHeight(180)
+        self.setSizePolicy(NARROW)
         describe(self, strings.PROFILE, strings.PROFILE)
 
     def show_profile(self, degrees: np.ndarray, width: np.ndarray, units: str) -> None:

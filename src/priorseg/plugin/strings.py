@@ -72,7 +72,7 @@ BAD_RADII = "“{text}” is not a list of radii. Type pixels from 1 to 200, suc
 AUTO_RADII = "Auto"
 TIP_AUTO_RADII = "Radii that suit the size of this object: from 1/60 to 1/7 of its diameter."
 NO_OBJECT = "There is no {name} to measure yet: press Run, or type the radii."
-VOLUME_UNIT, PIXELS = "Unit of the volume", "pixels"
+VOLUME_UNIT, PIXELS = "Unit of the volume", "px"
 TIP_VOLUME_UNIT = (
     "Ask in pixels, in per cent of the region, or in an area. An area needs the size of a pixel: "
     "of the layer, of the file, or typed under 1 Image."
@@ -210,7 +210,8 @@ HELP = (
     "<b>G</b> place a star centre · <b>W</b> paint · <b>K</b> keep · <b>N</b> next image · "
     "<b>Shift+N</b> previous · <b>Ctrl+Z</b> undo · <b>Ctrl+Shift+Z</b> redo · <b>J</b> (hold) "
     "network only · <b>U</b> uncertainty · <b>Q</b> live on/off · <b>Esc</b> cancel. Drag a "
-    "centre to move it, <b>Delete</b> removes it, hold <b>Space</b> to pan. Double-click a slider: trained value."
+    "centre to move it, <b>Delete</b> removes it, hold <b>Space</b> to pan. Double-click a slider: "
+    "trained value."
 )
 HELP_BUTTON, TIP_HELP = "?", "Show or hide the keys."
 NOT_CERTIFIED = "Preview, not certified yet."
