@@ -32,6 +32,12 @@ def open_file(desk, path: Path) -> Any:
     return layer
 
 
+def settled(desk) -> Any:
+    """Wait until the next image has taken the place of the last, and is solved."""
+    desk.until(lambda: not desk.controller.folder._steps)
+    return desk.calm()
+
+
 def test_files_stand_in_the_order_in_which_a_person_counts(folder) -> None:
     assert [one.stem for one in neighbours(folder / "b.png")] == ["a2", "a3", "a10", "b"]
 
@@ -41,7 +47,7 @@ def test_the_next_image_takes_the_place_of_the_last_and_is_run(desk, folder, net
     desk.run()
     assert "1 of 4" in desk.panel.objects.place.text()
     QTest.keyClick(desk.activate(), Qt.Key.Key_N)
-    frame = desk.calm()
+    frame = settled(desk)
     images = [one for one in desk.viewer.layers if one.name in ("a2", "a10")]
     assert [one.name for one in images] == ["a10"]
     assert (images[0].data == blob_image()[::-1]).all()
@@ -54,7 +60,7 @@ def test_the_next_image_takes_the_place_of_the_last_and_is_run(desk, folder, net
         if "labels" in one.name and "priorseg" not in one.name
     ]
     desk.panel.objects.forth.click()
-    desk.calm()
+    settled(desk)
     assert not desk.panel.objects.forth.isEnabled()
 
 
@@ -64,10 +70,10 @@ def test_what_was_done_to_an_image_is_there_when_it_comes_again(desk, folder) ->
     desk.panel.objects.keep_button.click()
     kept = desk.controller.annotator.present.kept.array()
     desk.panel.objects.forth.click()
-    desk.calm()
+    settled(desk)
     assert not desk.controller.annotator.present.kept.array().any()
     QTest.keyClick(desk.activate(), Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
-    desk.calm()
+    settled(desk)
     assert desk.controller.canvas.image.name == "a2"
     assert (desk.controller.annotator.present.kept.array() == kept).all()
 

@@ -1,9 +1,11 @@
 """The images of a folder, one after the other."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
+from qtpy.QtCore import QTimer
 
 from ..io import PICTURES, TIFF, read_image
 from . import strings
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from .controller import Controller
 
 ENDINGS = (*PICTURES, *TIFF)
+SETTLE_MS = 400  # software OpenGL fails where layers go and come in one paint; 60 was too short
 
 
 def neighbours(path: Path) -> list[Path]:
@@ -48,6 +51,10 @@ class Folder:
         self.desk, self.section = desk, desk.panel.objects
         self.section.step.connect(self.step)
         desk.annotator.changed.connect(self.show)
+        self._steps: list[Callable[[], object]] = []
+        self._timer = QTimer(desk.panel)  # ends with the panel, other than a single shot
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._go_on)
         self.show()
 
     @property
@@ -74,6 +81,8 @@ class Folder:
         """Open another image of the folder; what cannot be read is passed over and named."""
         path = self.path
         notice = self.section.images_notice
+        if self._steps:
+            return  # the last one is still on its way
         if path is None:
             notice.say(strings.NO_FOLDER)
             return
@@ -94,7 +103,10 @@ class Folder:
         notice.say("\n".join([*passed, end]))
 
     def _open(self, path: Path) -> None:
-        """Put an image in the place of the one in use, and run the model on it."""
+        """Put an image in the place of the one in use, and run the model on it.
+
+        It is added at once, so that what cannot be read is known; the rest follows paint by paint.
+        """
         desk, viewer = self.desk, self.desk.canvas.viewer
         read_image(path)  # says clearly what is wrong, and leaves no file open
         old, had_result = desk.canvas.image, desk.plain is not None
@@ -103,8 +115,28 @@ class Folder:
         if new is None:
             take_out(viewer, found)
             raise ValueError("it holds no image")
-        desk.images.choose(new)
-        take_out(viewer, [*desk.canvas.left, old])  # all of it is saved
-        viewer.reset_view()
-        if had_result and desk.canvas.image is new and not desk.worker.busy:
+        self._steps = [
+            lambda: desk.images.choose(new),
+            lambda: self._look_at(new, had_result),
+            lambda: take_out(viewer, [*desk.canvas.left, *([] if old is None else [old])]),
+        ]
+        self._timer.start(SETTLE_MS)
+
+    def _go_on(self) -> None:
+        """Do the next of the steps that must not meet in one paint; old layers go last.
+
+        They lie below the new image, and software OpenGL fails if they go before its first result.
+        """
+        busy = self.desk.worker.busy or self.desk.frames.sketched
+        if len(self._steps) > 1 or not busy:
+            self._steps.pop(0)()
+        if self._steps:
+            self._timer.start(SETTLE_MS)
+
+    def _look_at(self, new: Image, had_result: bool) -> None:
+        desk = self.desk
+        if desk.canvas.image is not new:
+            return
+        desk.canvas.viewer.reset_view()
+        if had_result and desk.plain is None and not desk.worker.busy:
             desk.run()
