@@ -9,13 +9,13 @@ from psygnal import Signal
 
 from ..annotation import edits as changes
 from ..annotation.describe import describe
-from ..annotation.drafting import candidates, keep_result
+from ..annotation.drafting import keep_result
 from ..annotation.history import History
 from ..annotation.keeping import Overlap
 from ..annotation.state import Picture, State
 from ..annotation.things import Locked, fixed_pixels
 from ..session import Frame, Painted
-from . import edits, strings
+from . import strings
 from .restoring import Restoring
 from .saving import Saving
 from .widgets import BAD, WARN
@@ -210,13 +210,10 @@ class Annotator:
         if frame is None or not frame.final or classes is None:
             notice.say(strings.NOTHING_TO_KEEP)
             return
-        stars = edits.star_labels(frame.settings)
-        centres = {key: points for key, points in frame.settings.centres.items() if key in stars}
-        wholes = {label: classes.whole(label, frame.settings) for label in classes.objects}
         overlap: Overlap = self.desk.panel.objects.overlap
 
         def make(state: State) -> State:
-            found = candidates(frame.labels, classes.objects, wholes, centres)
+            found = classes.objects_in(frame)
             if not found:
                 raise ValueError(strings.NOTHING_TO_KEEP)
             return keep_result(state, found, overlap)

@@ -9,7 +9,8 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from . import strings
-from .layers import COLOURS, colormap, place, placement, take_out
+from .layers import COLOURS, colormap, placement, take_out
+from .own_layer import OwnLayer
 from .patch import difference, write
 from .pixels import OURS
 
@@ -20,7 +21,7 @@ FREE = 0  # value of a pixel that nothing is painted on; label + 1 = painted as 
 GROUND = "#FFFFFF"  # colour of the background, painted
 
 
-class Corrections:
+class Corrections(OwnLayer):
     """Show painted pixels in a layer of their own, and hear of every stroke.
 
     Parameters
@@ -34,9 +35,7 @@ class Corrections:
     lost = Signal()  # the layer was deleted
 
     def __init__(self, viewer: "Viewer") -> None:
-        self.viewer = viewer
-        self.image: Layer | None = None
-        self.layer: Labels | None = None
+        super().__init__(viewer)
         self._known: np.ndarray | None = None  # (Y, X) uint8, read-only; what is drawn
         self._quiet = False
 
@@ -90,11 +89,10 @@ class Corrections:
 
     def release(self) -> list[Layer]:
         """Let go of the layer, and give it."""
-        layer, self.layer = self.layer, None
-        if layer is not None:
+        if self.layer is not None:
             with suppress(Exception):
-                layer.events.paint.disconnect(self._on_event)
-        return [] if layer is None else [layer]
+                self.layer.events.paint.disconnect(self._on_event)
+        return super().release()
 
     def forget(self) -> list[Layer]:
         """Know nothing painted any more, and give the layer."""
@@ -112,11 +110,6 @@ class Corrections:
         """Make the layer anew after it was deleted."""
         if self.layer is None and self._known is not None and self.image is not None:
             self._make(self._known)
-
-    def follow(self) -> None:
-        """Lie on the image again after it was moved."""
-        if self.layer is not None:
-            place(self.layer, self.image)
 
     def _make(self, painted: np.ndarray) -> None:
         active = self.viewer.layers.selection.active

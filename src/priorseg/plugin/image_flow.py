@@ -129,12 +129,11 @@ class ImageFlow:
         info = session.info
         if image is None or info is None:
             return
-        array = read(image)["array"]
-        pixels = np.asarray(
-            take_plane(array, describe(array, axes=read(image)["axes"]), session.plane)
-        )
+        known = read(image)
+        array = known["array"]
+        plane = take_plane(array, describe(array, axes=known["axes"]), session.plane)
         path = getattr(image.source, "path", None)
-        digest = pixel_digest(pixels)
+        digest = pixel_digest(np.asarray(plane))
         self.desk.annotator.open(
             Picture(
                 image.name, str(path) if path else None, digest, info.shape, session.plane,

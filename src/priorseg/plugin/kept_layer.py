@@ -1,21 +1,17 @@
 """The layer that shows the objects that are kept."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Labels
 
 from . import strings
-from .layers import place, placement, take_out
+from .layers import placement, take_out
+from .own_layer import OwnLayer
 from .pixels import OURS
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 LINE_PX = 2
 
 
-class KeptLayer:
+class KeptLayer(OwnLayer):
     """Show kept objects as outlines; each number has a colour of its own.
 
     Parameters
@@ -24,11 +20,6 @@ class KeptLayer:
 
     Set ``image`` to the layer that the objects belong to.
     """
-
-    def __init__(self, viewer: "Viewer") -> None:
-        self.viewer = viewer
-        self.image: Layer | None = None
-        self.layer: Labels | None = None
 
     def set(self, kept: np.ndarray) -> None:
         """Show numbers of objects, (Y, X) int32; nothing kept leaves no layer."""
@@ -53,21 +44,6 @@ class KeptLayer:
             return
         world = layer.data_to_world(place_yx.mean(0))
         self.viewer.scene.camera.center = (0.0, *world[-2:])
-
-    def release(self) -> list[Layer]:
-        """Let go of the layer, and give it."""
-        layer, self.layer = self.layer, None
-        return [] if layer is None else [layer]
-
-    def on_removed(self, layer: Layer) -> None:
-        """React to a layer that someone deleted; the objects stay kept."""
-        if layer is self.layer:
-            self.layer = None
-
-    def follow(self) -> None:
-        """Lie on the image again after it was moved."""
-        if self.layer is not None:
-            place(self.layer, self.image)
 
     def _make(self, kept: np.ndarray) -> None:
         active = self.viewer.layers.selection.active

@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 
 from . import strings
 from .layers import colour, place, placement, take_out
+from .own_layer import OwnLayer
 from .pixels import OURS
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class CentreLayer:
             self.changed.emit(True)
 
 
-class Guides:
+class Guides(OwnLayer):
     """Draw the region of interest and the circles of the convex radii; not editable.
 
     Parameters
@@ -205,9 +206,7 @@ class Guides:
     """
 
     def __init__(self, viewer: "Viewer") -> None:
-        self.viewer = viewer
-        self.image: Layer | None = None
-        self.layer: Shapes | None = None
+        super().__init__(viewer)
         self._drawn: tuple[Any, ...] = ()
 
     def draw(
@@ -241,21 +240,6 @@ class Guides:
         self.layer.editable = False
         self.viewer.add_layer(self.layer)
         self.viewer.layers.selection.active = active
-
-    def release(self) -> list[Layer]:
-        """Let go of the layer, and give it."""
-        layer, self.layer = self.layer, None
-        return [] if layer is None else [layer]
-
-    def on_removed(self, layer: Layer) -> None:
-        """React to a layer that someone deleted."""
-        if layer is self.layer:
-            self.layer = None
-
-    def follow(self) -> None:
-        """Lie on the image again after it was moved."""
-        if self.layer is not None:
-            place(self.layer, self.image)
 
 
 def _rectangle(region: tuple[slice, slice]) -> np.ndarray:

@@ -11,9 +11,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from .. import measures
-from ..annotation.drafting import candidates
 from ..annotation.things import mask_of
-from . import edits, strings
+from . import strings
 from .measures_section import as_text
 from .widgets import BAD, OK
 
@@ -114,13 +113,10 @@ class Measuring(QObject):
         frame, classes = self.desk.shown, self.desk.classes
         if frame is None or not frame.final:
             return None
-        stars = edits.star_labels(frame.settings)
-        centres = {key: points for key, points in frame.settings.centres.items() if key in stars}
-        wholes = {label: classes.whole(label, frame.settings) for label in classes.objects}
         titles = classes.objects
 
         def collect() -> tuple:
-            pieces = candidates(frame.labels, titles, wholes, centres)
+            pieces = classes.objects_in(frame)
             numbers = np.zeros(frame.labels.shape, np.int32)
             known = {id(piece): place for place, piece in enumerate(pieces, 1)}
             for place, piece in enumerate(pieces, 1):  # outer ones first
@@ -130,7 +126,9 @@ class Measuring(QObject):
                 {place: piece.name for place, piece in enumerate(pieces, 1)},
                 {place: titles[piece.label] for place, piece in enumerate(pieces, 1)},
                 {known[id(p)]: known[id(p.inside)] for p in pieces if p.inside is not None},
-                *self._pair(lambda label: np.isin(frame.labels, wholes[label])),
+                *self._pair(
+                    lambda label: np.isin(frame.labels, classes.whole(label, frame.settings))
+                ),
             )
 
         return collect

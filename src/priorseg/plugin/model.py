@@ -9,6 +9,7 @@ from . import edits, strings
 from .widgets import BAD, OK, SYMBOLS
 
 if TYPE_CHECKING:
+    from ..annotation.keeping import Candidate
     from ..session import Frame, Settings
 
 
@@ -73,6 +74,23 @@ class Classes:
         order = edits.nested_order(settings)
         inside = order[: order.index(label)] if label in order else ()
         return (label, *(part for part in (*self.extents[label], *inside) if part != label))
+
+    def objects_in(self, frame: "Frame") -> "list[Candidate]":
+        """Find the objects of a result, told apart by the centres of star-shaped ones.
+
+        Raises
+        ------
+        ValueError  if there are too many; says what to do.
+        """
+        from ..annotation.drafting import candidates
+
+        settings, stars = frame.settings, edits.star_labels(frame.settings)
+        return candidates(
+            frame.labels,
+            self.objects,
+            {label: self.whole(label, settings) for label in self.objects},
+            {key: points for key, points in settings.centres.items() if key in stars},
+        )
 
     def named(self, message: str) -> str:
         """Put names for the numbers of labels in a certificate's message."""
