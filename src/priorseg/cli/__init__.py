@@ -7,7 +7,7 @@ from importlib import import_module
 
 from .. import __version__
 
-SAMPLES = ("retina", "cell", "cup-disc-phantom", "blood-smear-phantom")
+SAMPLES = ("retina", "cell", "cup-disc-phantom", "blood-smear-phantom", "nuclei-phantom")
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -18,7 +18,7 @@ class Phantom:
 
     Parameters
     ----------
-    image : (Y, X, 3) uint8
+    image : (Y, X, 3) uint8, or (Y, X) where it is grey
     labels : (Y, X) uint8     0 background, 1 outer part, 2 inner part (cup, nucleus)
     centres : mapping         label -> (N, 2) points (y, x) inside its objects, pixels
     areas : mapping           label -> area in pixels of the label and all inside it, closed form

@@ -1,7 +1,7 @@
 """The window on a sample image; also without anyone watching, for pictures and checks."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -15,7 +15,7 @@ from . import samples, strings
 from .ahead import fetch_ahead
 from .panel import SegmentationPanel
 
-SAMPLES = ("retina", "cell", "cup-disc-phantom", "blood-smear-phantom")
+SAMPLES = ("retina", "cell", "cup-disc-phantom", "blood-smear-phantom", "nuclei-phantom")
 PATIENCE_S = 60.0
 LARGE = 0.25  # of the largest piece: smaller pieces get no centre
 SIZE = (1400, 950)
@@ -74,9 +74,7 @@ def _unattended(
         panel.priors.nested.clicked.emit(True)
         wait(panel, lambda: not desk.worker.busy)
     label = min(desk.classes.objects)
-    clicks = samples.STARTS[sample.replace("-", "_")].clicks
-    whole = desk.classes.whole(label, desk.settings)
-    for centre in clicks or middles(desk.shown.labels, whole):
+    for centre in _clicks(panel, sample, label):
         desk.pointing.place(label)  # the next click places a centre
         desk.canvas.centres.layer.add(centre)
         _settle(0.05)
@@ -87,6 +85,14 @@ def _unattended(
     viewer.screenshot(str(picture), canvas_only=False, flash=False)
     labels = write_labels(folder / f"{sample}-labels.png", desk.shown.labels)
     return picture, labels, _write_certificates(folder / f"{sample}-certificates.json", panel)
+
+
+def _clicks(panel: SegmentationPanel, sample: str, label: int) -> Sequence[tuple[float, float]]:
+    """Give the star centres that a user would place; none where the network proposes them."""
+    if panel.model.card is not None and panel.model.card.centres == "network":
+        return ()
+    desk, chosen = panel.desk, samples.STARTS[sample.replace("-", "_")].clicks
+    return chosen or middles(desk.shown.labels, desk.classes.whole(label, desk.settings))
 
 
 def middles(labels: np.ndarray, parts: tuple[int, ...]) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Sample images: two photographs of scikit-image and two phantoms of ours with truth."""
+"""Sample images: two photographs of scikit-image and three phantoms of ours with truth."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +38,7 @@ STARTS = {
     "cell": Start("cells", (375, 427), 164, invert=True),
     "cup_disc_phantom": Start("cup-disc", (236, 236), 340),
     "blood_smear_phantom": Start("cells", (336, 329), 214, ((373, 278), (289, 346))),
+    "nuclei_phantom": Start("nuclei"),
 }
 
 
@@ -61,6 +62,11 @@ def blood_smear_phantom() -> list[LayerData]:
     return _with_truth(phantoms.blood_smear(), "blood smear phantom")
 
 
+def nuclei_phantom() -> list[LayerData]:
+    """Give synthetic nuclei, some touching, and the label map they were drawn from."""
+    return _with_truth(phantoms.nuclei(), "nuclei phantom")
+
+
 def _with_truth(phantom: Any, name: str) -> list[LayerData]:
     truth = {
         "name": f"{name}, {strings.TRUTH}",
@@ -68,6 +74,6 @@ def _with_truth(phantom: Any, name: str) -> list[LayerData]:
         "colormap": colormap(),
     }
     return [
-        (phantom.image, {"name": name, "rgb": True}, "image"),
+        (phantom.image, {"name": name, "rgb": phantom.image.ndim == 3}, "image"),
         (np.asarray(phantom.labels), truth, "labels"),
     ]
