@@ -28,19 +28,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as sessions:
         os.environ["PRIORSEG_SESSIONS"] = sessions
         for name in options.only or STATES:
-            draw(name, options.folder, options.theme)
+            draw(name, STATES[name], options.folder, options.theme)
 
 
-def draw(name: str, folder: Path, theme: str) -> None:
-    """Bring a new window into a state and save what it shows."""
+def draw(name: str, state: Callable[[Any], None], folder: Path, theme: str = "dark") -> None:
+    """Bring a new window into a state and save what it shows, in 256 colours."""
+    from PIL import Image
     from tests.bench.windows import Window, rest
 
     window = Window()
     window.viewer.theme = theme
-    STATES[name](window)
+    state(window)
     rest(0.6)
     target = folder / f"{name}{'-light' if theme == 'light' else ''}.png"
-    window.viewer.window.screenshot(str(target), canvas_only=False, flash=False)
+    pixels = window.viewer.window.screenshot(canvas_only=False, flash=False)
+    whole = Image.fromarray(pixels).convert("RGB")
+    whole.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        target, optimize=True
+    )
     print(target, flush=True)
     window.close()
 

@@ -66,11 +66,12 @@ class Window:
     def __init__(self, size=SIZE):
         import napari
 
+        from priorseg.plugin import strings
         from priorseg.plugin.panel import SegmentationPanel
 
         self.viewer = napari.Viewer(show=True)
         self.panel = SegmentationPanel(self.viewer)
-        self.viewer.window.add_dock_widget(self.panel, name="bench", area="right")
+        self.viewer.window.add_dock_widget(self.panel, name=strings.TITLE, area="right")
         self.viewer.window.resize(*size)
         self.canvas = self.viewer.window._qt_viewer.canvas
         rest(0.3)
