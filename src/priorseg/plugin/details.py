@@ -5,6 +5,7 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QSizePolicy, QWidget
 
 from . import strings
 from .forms import NAME_WIDTH
+from .keyed import Keyed
 from .volume_row import VolumeRow
 from .widgets import button, column, describe, row
 
@@ -65,7 +66,8 @@ class ClassDetails(QWidget):
         title.setFixedWidth(NAME_WIDTH)
         self._where = QLabel(strings.NO_CENTRE)
         self._where.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.place_button = button(strings.PLACE, strings.TIP_PLACE, checkable=True)
+        self.place_button = button("", "", checkable=True)
+        Keyed(self.place_button, "place", strings.PLACE, strings.TIP_PLACE)
         self.place_button.clicked.connect(self.place)
         self.clear_button = button(strings.CLEAR, strings.TIP_CLEAR)
         self.clear_button.clicked.connect(self.clear)

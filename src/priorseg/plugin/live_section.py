@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from . import edits, strings
+from .keyed import Keyed
 from .widgets import (
     BAD,
     IDLE,
@@ -42,13 +43,14 @@ class LiveSection(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.live_box = QCheckBox(strings.LIVE)
-        describe(self.live_box, strings.LIVE, strings.TIP_LIVE)
+        Keyed(self.live_box, "live", strings.LIVE, strings.TIP_LIVE, on_face=False)
         self.live_box.setChecked(True)
         self.live_box.toggled.connect(self.live)
         self.converge_box = QCheckBox(strings.CONVERGE)
         describe(self.converge_box, strings.CONVERGE, strings.TIP_CONVERGE)
         self.converge_box.clicked.connect(self.converge)
-        self.hold = button(strings.HOLD, strings.TIP_HOLD)
+        self.hold = button("", "")
+        Keyed(self.hold, "network_only", strings.HOLD, strings.TIP_HOLD)
         self.hold.pressed.connect(lambda: self.held.emit(True))
         self.hold.released.connect(lambda: self.held.emit(False))
         self.view = combo(strings.VIEW, strings.TIP_VIEW)
