@@ -143,3 +143,51 @@ def test_the_next_panel_reads_what_is_saved_and_says_what_is_wrong(desk, keyboar
     assert again.objects.keep_button.text() == "Keep (K)"
     assert again.strip.notice._text.text().startswith("! Key for “keep”: “Nonsense” is not a key.")
     again.desk.close()
+
+
+def test_h_hides_the_result_and_shows_it_again(desk, keyboard) -> None:
+    canvas = desk.activate()
+    QTest.keyClick(canvas, Qt.Key.Key_H)
+    assert desk.panel.live.hide_box.isChecked()
+    assert not desk.layer("labels").visible
+    assert not desk.layer("outline").visible
+    desk.panel.live.view.setCurrentIndex(desk.panel.live.view.findText("Uncertainty"))
+    desk.panel.live.view.activated.emit(0)
+    assert not desk.layer("uncertainty").visible
+    QTest.keyClick(canvas, Qt.Key.Key_H)
+    assert desk.layer("uncertainty").visible
+    assert not desk.layer("labels").visible
+
+
+def test_a_solve_leaves_the_result_hidden_and_j_shows_the_network(desk, keyboard) -> None:
+    canvas = desk.activate()
+    QTest.keyClick(canvas, Qt.Key.Key_H)
+    desk.panel.live.converge_box.click()
+    desk.calm()
+    assert not desk.layer("labels").visible
+    QTest.keyPress(canvas, Qt.Key.Key_J)
+    assert desk.layer("labels").visible
+    QTest.keyRelease(canvas, Qt.Key.Key_J)
+    assert not desk.layer("labels").visible
+    desk.panel.live.hide_box.click()
+    assert desk.layer("labels").visible
+
+
+def test_another_image_is_shown_with_its_result(desk, keyboard) -> None:
+    QTest.keyClick(desk.activate(), Qt.Key.Key_H)
+    layer = desk.viewer.add_image(desk.controller.canvas.image.data[::-1])
+    desk.controller.images.choose(layer)
+    desk.run()
+    assert desk.layer("labels").visible
+    assert not desk.panel.live.hide_box.isChecked()
+
+
+def test_shift_w_selects_the_next_class_and_comes_round(desk, keyboard) -> None:
+    canvas = desk.activate()
+    assert desk.panel.priors.label == 1
+    QTest.keyClick(canvas, Qt.Key.Key_W, SHIFT)
+    assert desk.panel.priors.label == 2
+    assert not desk.controller.canvas.corrections.active  # W alone paints
+    QTest.keyClick(canvas, Qt.Key.Key_W, SHIFT)
+    assert desk.panel.priors.label == 1
+    assert "The next one: Shift+W" in desk.panel.priors.table.row(1).toolTip()

@@ -13,6 +13,8 @@ KEY_WORDS = {  # function of the panel: what its key does, as the help says it
     "network_only": "(hold) network only",
     "uncertainty": "uncertainty",
     "live": "live on/off",
+    "hide": "hide the result",
+    "next_class": "next class",
 }
 HELP_REST = (
     "<b>Esc</b> cancel. Drag a centre to move it, <b>Delete</b> removes it, hold <b>Space</b> to "

@@ -22,23 +22,32 @@ class Keyed(QObject):
     text : str         what the control does; its name for screen readers too
     tip : str
     on_face : bool     whether the key stands in the text of the control
+    form : str         how the tooltip names the key, with ``{tip}`` and ``{key}``
     """
 
     def __init__(
-        self, widget: QWidget, name: str, text: str, tip: str, *, on_face: bool = True
+        self,
+        widget: QWidget,
+        name: str,
+        text: str,
+        tip: str,
+        *,
+        on_face: bool = True,
+        form: str = strings.KEY_IN_TIP,
     ) -> None:
         super().__init__(widget)
         self._widget, self._name, self._text, self._tip = widget, name, text, tip
-        self._on_face = on_face
+        self._on_face, self._form = on_face, form
         KEYMAP.changed.connect(self.show)
         self.show()
 
     def show(self) -> None:
         """Show the key in use."""
-        text = with_key(self._text, self._name, strings.KEY_IN_TEXT)
+        text = self._text
         if self._on_face:
+            text = with_key(text, self._name, strings.KEY_IN_TEXT)
             self._widget.setText(text)
-        describe(self._widget, text, with_key(self._tip, self._name, strings.KEY_IN_TIP))
+        describe(self._widget, text, with_key(self._tip, self._name, self._form))
 
 
 def with_key(text: str, name: str, form: str) -> str:

@@ -21,6 +21,8 @@ DEFAULTS = {
     "network_only": "J",
     "uncertainty": "U",
     "live": "Q",
+    "hide": "H",
+    "next_class": "Shift+W",
 }
 RESERVED = ("Esc", "Tab", "Shift+Tab", "Space", "Return", "Enter", "Del", "Backspace")
 TYPED_MS = 400  # without a further letter, then what was typed in the preferences is taken

@@ -32,13 +32,14 @@ class LiveSection(QWidget):
     """Choose the view, compare with the network alone, read the certificates.
 
     Signals: ``live(on)``; ``held(down)`` while the network's own result is wanted;
-    ``viewed(view, label)``; ``converge(on)``.
+    ``viewed(view, label)``; ``converge(on)``; ``hiding(on)`` of the result.
     """
 
     live = Signal(bool)
     held = Signal(bool)
     viewed = Signal(str, int)
     converge = Signal(bool)
+    hiding = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,6 +50,9 @@ class LiveSection(QWidget):
         self.converge_box = QCheckBox(strings.CONVERGE)
         describe(self.converge_box, strings.CONVERGE, strings.TIP_CONVERGE)
         self.converge_box.clicked.connect(self.converge)
+        self.hide_box = QCheckBox()
+        Keyed(self.hide_box, "hide", strings.HIDE, strings.TIP_HIDE)
+        self.hide_box.toggled.connect(self.hiding)
         self.hold = button("", "")
         Keyed(self.hold, "network_only", strings.HOLD, strings.TIP_HOLD)
         self.hold.pressed.connect(lambda: self.held.emit(True))
@@ -62,7 +66,7 @@ class LiveSection(QWidget):
         self.notice = Notice()
         layout = column(self)
         layout.addWidget(heading(strings.LIVE_TITLE))
-        layout.addLayout(row(self.live_box, self.converge_box))
+        layout.addLayout(row(self.live_box, self.converge_box, self.hide_box))
         layout.addLayout(row(self.view, self.hold, stretch=0))
         layout.addWidget(self.legend)
         layout.addWidget(self.certificates)

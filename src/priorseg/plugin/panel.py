@@ -99,6 +99,8 @@ class SegmentationPanel(QWidget):
             "uncertainty": self.live.toggle_uncertainty,
             "next_image": lambda: step.emit(1),
             "previous_image": lambda: step.emit(-1),
+            "hide": self.live.hide_box.toggle,
+            "next_class": self.priors.table.select_next,
             "undo": desk.annotator.undo,
             "redo": desk.annotator.redo,
         }

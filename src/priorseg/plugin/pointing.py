@@ -36,6 +36,7 @@ class Pointing:
         priors.selected.connect(self.draw_guides)
         live.viewed.connect(self.on_viewed)
         live.held.connect(self.hold)
+        live.hiding.connect(self.on_hiding)
         centres.changed.connect(self.on_centres)
         centres.placed.connect(self.on_placed)
         centres.lost.connect(self.on_lost)
@@ -141,8 +142,14 @@ class Pointing:
         self.panel.live.explain(text)
 
     def show_view(self) -> None:
-        """Show what the view box says, in layers that were made anew."""
+        """Show what the view box says, in layers that were made anew; nothing is hidden."""
+        self.panel.live.hide_box.setChecked(False)
         self.on_viewed(*self.panel.live.view.currentData())
+
+    def on_hiding(self, hidden: bool) -> None:
+        """Take the result out of sight, or show it again."""
+        if self.canvas.results is not None:
+            self.canvas.results.hide(hidden)
 
     def on_painted(self, name: str) -> None:
         """Say where strokes on a result went."""

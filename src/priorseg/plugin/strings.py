@@ -50,6 +50,7 @@ KIND_TIPS = {
 }
 ON, OFF = "on", "off"
 TIP_ROW = "Select this class: the fields below the table then belong to it."
+TIP_ROW_KEY = "{tip} The next one: {key}"
 NESTED = "{inner} inside {outer}"
 TIP_NESTED = "Keep the inner class inside the outer one."
 
@@ -177,6 +178,8 @@ TIP_CONVERGE = (
     "Off: as many sweeps as the model was trained with, the same result as in a batch. "
     "On: go on until no probability changes by more than 0.001."
 )
+HIDE = "Hide"
+TIP_HIDE = "Take the result out of sight, to see the image alone; another image is shown with it."
 HOLD = "Network only"
 TIP_HOLD = "Hold down to see what the network says without any prior."
 VIEW, TIP_VIEW = "View", "What is drawn over the image."
