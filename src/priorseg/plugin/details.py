@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QSizePolicy, QWidget
 from . import strings
 from .forms import NAME_WIDTH
 from .keyed import Keyed
+from .proposal_row import ProposalRow
 from .volume_row import VolumeRow
 from .widgets import button, column, describe, row
 
@@ -52,13 +53,15 @@ class ClassDetails(QWidget):
         self.target = self.volumes.target
         layout.addWidget(self.volumes)
         layout.addLayout(self._centre_row())
+        self.proposals = ProposalRow()
+        layout.addWidget(self.proposals)
         layout.addLayout(self._radii_row())
 
     def controls(self) -> list[QWidget]:
         """Give the controls, from top to bottom."""
         return [
             *self.volumes.controls(), self.place_button, self.clear_button,
-            self.radii_field, self.auto_button, self.circles_button,
+            *self.proposals.controls(), self.radii_field, self.auto_button, self.circles_button,
         ]  # fmt: skip
 
     def _centre_row(self):

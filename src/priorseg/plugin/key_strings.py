@@ -15,6 +15,11 @@ KEY_WORDS = {  # function of the panel: what its key does, as the help says it
     "live": "live on/off",
     "hide": "hide the result",
     "next_class": "next class",
+    "next_proposal": "next proposal",
+    "previous_proposal": "previous proposal",
+    "accept": "accept proposal",
+    "reject": "reject proposal",
+    "accept_all": "accept all proposals",
 }
 HELP_REST = (
     "<b>Esc</b> cancel. Drag a centre to move it, <b>Delete</b> removes it, hold <b>Space</b> to "

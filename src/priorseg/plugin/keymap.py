@@ -23,6 +23,11 @@ DEFAULTS = {
     "live": "Q",
     "hide": "H",
     "next_class": "Shift+W",
+    "next_proposal": ".",
+    "previous_proposal": ",",
+    "accept": "Shift+G",
+    "reject": "Shift+R",
+    "accept_all": "Ctrl+Shift+G",
 }
 RESERVED = ("Esc", "Tab", "Shift+Tab", "Space", "Return", "Enter", "Del", "Backspace")
 TYPED_MS = 400  # without a further letter, then what was typed in the preferences is taken

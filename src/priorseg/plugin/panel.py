@@ -101,6 +101,11 @@ class SegmentationPanel(QWidget):
             "previous_image": lambda: step.emit(-1),
             "hide": self.live.hide_box.toggle,
             "next_class": self.priors.table.select_next,
+            "next_proposal": desk.pointing.review.forth,
+            "previous_proposal": desk.pointing.review.back,
+            "accept": desk.pointing.review.accept,
+            "reject": desk.pointing.review.reject,
+            "accept_all": desk.pointing.review.accept_all,
             "undo": desk.annotator.undo,
             "redo": desk.annotator.redo,
         }

@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from . import edits, strings
 from .overlays import changes
 from .proposing import Proposing
+from .review import Review
 from .widgets import WARN
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Pointing:
         centres.placed.connect(self.on_placed)
         centres.lost.connect(self.on_lost)
         self.proposing = Proposing(desk)  # hears of Clear when the centres are gone
+        self.review = Review(desk, self.proposing)
 
     def place(self, label: int = 0) -> None:
         """Let the next click place a centre of a class; once more: no longer."""
@@ -101,6 +103,8 @@ class Pointing:
         """Solve with the centres where they are now."""
         priors = self.panel.priors
         priors.edit(edits.with_centres(priors.settings, self.canvas.centres.centres()), dragging)
+        if not dragging:
+            self.canvas.centres.mark()
 
     def remove_centres(self) -> None:
         """Remove every centre, and solve without them."""

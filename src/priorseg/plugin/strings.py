@@ -156,9 +156,20 @@ CARD_ROWS = {"": "score", "plain": "network alone", "priors": "with priors"}
 CARD_EMPTY = "Nothing is said about this model."
 CARD_MORE = "All measures and rows: priorseg models --json"
 PROPOSED = (
-    "The network proposed {count} centres. Drag one to move it, Delete removes it, Clear removes "
-    "all; hold Space to pan."
+    "The network proposed {count} centres, drawn as rings: look at them one by one, or accept all. "
+    "Drag one to move it, Delete removes it, Clear removes all; hold Space to pan."
 )
+PROPOSALS_LEFT = "{left} of {count} proposed centres left to look at"
+PROPOSALS_DONE = "All {count} proposed centres are looked at."
+ACCEPT, REJECT, ACCEPT_ALL = "Accept", "Reject", "Accept all"
+TIP_ACCEPT = "Make this centre your own: no later run changes it. Then look at the next."
+TIP_REJECT = "Remove this centre, solve without it, and look at the next. Undo brings it back."
+TIP_ACCEPT_ALL = "Make all proposed centres your own."
+NEXT_PROPOSAL, PREVIOUS_PROPOSAL = "Next proposed centre", "Previous proposed centre"
+TIP_NEXT_PROPOSAL = "Look at the next proposed centre: the view goes there."
+TIP_PREVIOUS_PROPOSAL = "Look at the proposed centre before this one."
+STEP_ACCEPT, STEP_REJECT = "accept centre of {name}", "reject centre of {name}"
+STEP_ACCEPT_ALL = "accept {count} centres"
 NONE_PROPOSED = (
     "The network found no {name} to place a centre in: press Place and click inside one."
 )
