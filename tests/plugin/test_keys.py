@@ -93,10 +93,12 @@ def test_another_key_can_be_held(desk, keyboard) -> None:
 
 
 def test_buttons_tooltips_and_help_show_the_key_in_use(desk, keyboard) -> None:
-    set_key(desk, keyboard, paint="F7", undo="Ctrl+U", live="")
+    set_key(desk, keyboard, paint="F7", undo="Ctrl+U", live="", keep="Ctrl+Shift+K")
     paint, strip = desk.panel.objects.paint_button, desk.panel.strip
     assert paint.text() == paint.accessibleName() == "Paint (F7)"
     assert "Key: F7" in paint.toolTip()
+    assert desk.panel.objects.keep_button.text() == "Keep"  # the key would not fit
+    assert "Key: Ctrl+Shift+K" in desk.panel.objects.keep_button.toolTip()
     assert "Key: Ctrl+U" in strip.undo.toolTip()
     assert "<b>F7</b> paint" in strip.help.text()
     assert "Key" not in desk.panel.live.live_box.toolTip()

@@ -53,7 +53,7 @@ def proposed(nuclei: None, desk: Any) -> Any:
 
 def test_proposals_are_rings_and_are_counted(proposed, desk) -> None:
     assert len(rings(desk)) == 6
-    assert proposed.left.text() == "6 of 6 proposed centres left to look at"
+    assert proposed.left.text() == "6 of 6 proposals left to look at"
     assert proposed.isVisible()
 
 
@@ -109,7 +109,7 @@ def test_a_rejected_one_goes_is_solved_without_and_comes_back_by_undo(proposed, 
 def test_all_can_be_accepted_at_once_and_that_is_one_step(proposed, desk) -> None:
     press(desk, "G", CONTROL | SHIFT)
     assert not rings(desk)
-    assert proposed.left.text() == "All 6 proposed centres are looked at."
+    assert proposed.left.text() == "All 6 proposals are looked at."
     assert not proposed.accept_button.isVisible()
     press(desk, "Z", CONTROL)
     assert len(rings(desk)) == 6

@@ -11,6 +11,8 @@ from .keymap import KEYMAP
 from .keys import HeldKey, bind
 from .widgets import describe
 
+LONGEST = 9  # letters of a key on a button of the narrow panel, such as Shift+F12
+
 
 class Keyed(QObject):
     """Write the key of a function beside a control's text, and into its tooltip.
@@ -21,7 +23,7 @@ class Keyed(QObject):
     name : str         the function, see `keymap.DEFAULTS`
     text : str         what the control does; its name for screen readers too
     tip : str
-    on_face : bool     whether the key stands in the text of the control
+    on_face : bool     whether the key stands in the text of the control too, if it is short
     form : str         how the tooltip names the key, with ``{tip}`` and ``{key}``
     """
 
@@ -45,7 +47,8 @@ class Keyed(QObject):
         """Show the key in use."""
         text = self._text
         if self._on_face:
-            text = with_key(text, self._name, strings.KEY_IN_TEXT)
+            if len(KEYMAP.shown(self._name)) <= LONGEST:
+                text = with_key(text, self._name, strings.KEY_IN_TEXT)
             self._widget.setText(text)
         describe(self._widget, text, with_key(self._tip, self._name, self._form))
 

@@ -1,7 +1,7 @@
 """The row under the centres: which proposed ones are left, and what is done with each."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from . import strings
 from .keyed import Keyed
@@ -50,6 +50,8 @@ class ProposalRow(QWidget):
         self.accept_button, self.reject_button = button("", ""), button("", "")
         Keyed(self.accept_button, "accept", strings.ACCEPT, strings.TIP_ACCEPT)
         Keyed(self.reject_button, "reject", strings.REJECT, strings.TIP_REJECT)
+        for made in (self.accept_button, self.reject_button):  # long keys must not widen the panel
+            made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.accept_button.clicked.connect(self.accept)
         self.reject_button.clicked.connect(self.reject)
         self._steps = QWidget()
