@@ -75,6 +75,20 @@ def test_the_region_and_the_picture_are_kept() -> None:
     assert State.from_dict(through_json(state.to_dict()), state.rasters()) == state
 
 
+def test_proposed_centres_go_through_json_and_older_files_have_none() -> None:
+    state = replace(fresh(64), proposed={1: ((1e-3, 7.0),)})
+    table = through_json(state.to_dict())
+    assert State.from_dict(table, state.rasters()) == state
+    assert "proposed" not in fresh(64).to_dict()
+    assert not State.from_dict(fresh(64).to_dict(), state.rasters()).proposed
+
+
+def test_what_was_moved_or_removed_is_not_proposed_any_longer() -> None:
+    state = replace(fresh(64), proposed={1: ((1e-3, 7.0), (9.0, 9.0)), 3: ((1.0, 1.0),)})
+    assert state.proposed == {1: ((1e-3, 7.0),)}
+    assert not replace(state, settings=replace(state.settings, centres={})).proposed
+
+
 def test_painted_pixels_are_solved_with_and_never_stored_twice() -> None:
     assert fresh(64).to_solve() == SETTINGS
     state = paint(fresh(64), disc(64, 30, 30, 9), 2)

@@ -83,6 +83,17 @@ def sessions_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def own_preferences(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Read and write napari's preferences of plugins in a folder of the test's own."""
+    import napari.settings as module
+
+    monkeypatch.setattr(module, "_CFG_PATH", str(tmp_path / "settings.yaml"))
+    module._clear_plugin_settings_cache()
+    yield
+    module._clear_plugin_settings_cache()
+
+
 @pytest.fixture(scope="session")
 def warm_kernels() -> None:
     """Compile what the solves need once, so that no test waits for it."""

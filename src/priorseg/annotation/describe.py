@@ -28,7 +28,8 @@ def describe(before: State, after: State, names: Mapping[int, str] | None = None
         return "paint"
     if after.region != before.region:
         return "region"
-    return _settings(before.settings, after.settings, known)
+    changed = _settings(before.settings, after.settings, known)
+    return changed or ("accept centres" if after.proposed != before.proposed else "")
 
 
 def _things(before: State, after: State) -> str:

@@ -60,6 +60,22 @@ def settings_from_dict(table: Any, where: str = "settings") -> Settings:
         raise ValueError(f"{where}: {error}") from error
 
 
+def centres_from_plain(value: Any, where: str) -> dict[int, tuple[tuple[float, float], ...]]:
+    """Read label -> ((y, x), ...) that `to_plain` wrote.
+
+    Raises
+    ------
+    ValueError  for anything else.
+    """
+    try:
+        return {
+            int(label): tuple((float(y), float(x)) for y, x in points)
+            for label, points in _mapping(value, where).items()
+        }
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise ValueError(f"{where} must hold the centres (y, x) of labels: {error}") from error
+
+
 def _prior(value: Any, where: str) -> PriorChoice:
     keys = {
         "name": required(text),

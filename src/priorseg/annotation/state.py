@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from ..evaluation.strict import flag, many, read_table, real, required, text, whole
 from ..session import Painted, Settings
-from .plain import settings_from_dict, settings_to_dict
+from ..session.settings import FrozenMap
+from .plain import centres_from_plain, settings_from_dict, settings_to_dict, to_plain
 from .raster import Raster, Window, check_shape
 from .tile import digest_of
 
+Points = tuple[tuple[float, float], ...]
 VERSION = 1
 MOST_LABELS = 254  # painted pixels hold label + 1 in one byte
 RASTERS = {"painted": "uint8", "draft": "uint8", "kept": "int32"}
@@ -98,6 +100,8 @@ class State:
     draft : Raster uint8           labels of the last final result, as seen
     kept : Raster int32            0 or the number of a thing
     things : tuple of Thing        the kept objects
+    proposed : mapping             label -> centres of the settings that the network proposed and
+                                   nobody has accepted yet; others are left out
 
     Raises
     ------
@@ -113,6 +117,7 @@ class State:
     draft: Raster
     kept: Raster
     things: tuple[Thing, ...] = field(default=())
+    proposed: Mapping[int, Points] = field(default_factory=FrozenMap)
 
     def __post_init__(self) -> None:
         for name, dtype in RASTERS.items():
@@ -126,6 +131,7 @@ class State:
             object.__setattr__(self, "settings", replace(self.settings, painted=None))
         object.__setattr__(self, "things", tuple(self.things))
         _check_things(self.things)
+        object.__setattr__(self, "proposed", _among(self.proposed, self.settings.centres))
         if self.region is not None:
             object.__setattr__(self, "region", _checked_region(self.region, self.picture.shape))
 
@@ -178,6 +184,7 @@ class State:
             "things": [
                 {one.name: getattr(thing, one.name) for one in _THING} for thing in self.things
             ],
+            **({"proposed": to_plain(self.proposed, "proposed")} if self.proposed else {}),
         }
 
     @classmethod
@@ -221,6 +228,16 @@ def _check_things(things: tuple[Thing, ...]) -> None:
                 raise ValueError(f"Object {thing.number} lies inside object {outer}, which {why}.")
             seen.add(outer)
             outer = containers[outer]
+
+
+def _among(proposed: Mapping[int, Points], centres: Mapping[int, Points]) -> FrozenMap[int, Points]:
+    """Give the proposed points that are centres."""
+    known = {label: set(points) for label, points in proposed.items()}
+    left = {
+        label: tuple(point for point in points if point in known.get(label, ()))
+        for label, points in centres.items()
+    }
+    return FrozenMap({label: points for label, points in left.items() if points})
 
 
 def _checked_region(region: Window, shape: tuple[int, int]) -> Window:
@@ -278,4 +295,5 @@ _STATE_KEYS = {
     "things": required(
         many(lambda value, where: Thing(**read_table(value, _THING_KEYS, where)), least=0)
     ),
+    "proposed": (centres_from_plain, FrozenMap()),  # older files have none
 }

@@ -9,7 +9,7 @@ TIP_BRUSH_CLASS = (
 )
 TIP_BRUSH_SIZE = "Diameter of the brush in pixels of the image."
 BRUSH, BRUSH_GROUND, BRUSH_FREE = "Paint {name}", "Erase to background", "Set free"
-PAINT, TIP_PAINT = "Paint (W)", "Paint with the mouse; press again to stop. Key: W"
+PAINT, TIP_PAINT = "Paint", "Paint with the mouse; press again to stop."
 WIPE, TIP_WIPE = "Wipe", "Set all painted pixels free."
 NOTHING_PAINTED = "Nothing is painted."
 PAINTED_PX = "{count:,} px are painted and hold in every solve."
@@ -21,10 +21,10 @@ OBJECTS = "6  Objects"
 OBJECT_COLUMNS = ("object", "area", "state")
 OBJECT_STATES = {"draft": "draft", "kept": "kept", "locked": "kept, locked"}
 TIP_OBJECTS = "What you keep. Click to look at one, F2 or a double click to rename it."
-KEEP, LOCK, DELETE = "Keep (K)", "Lock", "Delete"
+KEEP, LOCK, DELETE = "Keep", "Lock", "Delete"
 TIP_KEEP = (
     "Keep the objects of the result in the layer priorseg objects. Kept again, an object that is "
-    "not locked is renewed. Key: K"
+    "not locked is renewed."
 )
 TIP_LOCK = "Priors and the brush never change a locked object."
 TIP_DELETE = "Delete the selected object; unlock it first."
@@ -38,17 +38,17 @@ OVERLAPS = {
 NOTHING_TO_KEEP = "There is no result to keep: press Run under Segment."
 
 IMAGES = "7  Images of the folder"
-PREVIOUS, NEXT = "Previous (Shift+N)", "Next (N)"
-TIP_PREVIOUS = "Open the image before this one in its folder. Key: Shift+N"
-TIP_NEXT = "Open the next image of the folder and run the model on it. Key: N"
+PREVIOUS, NEXT = "Previous", "Next"
+TIP_PREVIOUS = "Open the image before this one in its folder."
+TIP_NEXT = "Open the next image of the folder and run the model on it."
 NO_FOLDER = "This image has no folder: open it from a file."
 PLACE_IN_FOLDER = "{place} of {count} in {folder}"
 LAST_IMAGE = "That was the {end} image of the folder."
 UNREADABLE = "{name} was passed over: {reason}"
 
 UNDO, REDO = "Undo", "Redo"
-TIP_UNDO, TIP_REDO = "Undo: {what}. Key: Ctrl+Z", "Redo: {what}. Key: Ctrl+Shift+Z"
-NO_UNDO, NO_REDO = "Nothing to undo. Key: Ctrl+Z", "Nothing to redo. Key: Ctrl+Shift+Z"
+TIP_UNDO, TIP_REDO = "Undo: {what}.", "Redo: {what}."
+NO_UNDO, NO_REDO = "Nothing to undo.", "Nothing to redo."
 STEP_RUN, STEP_PAINT, STEP_FREED = "run", "paint {name}", "set painted pixels free"
 STEP_WIPE = "wipe"
 SAVING, SAVED = "saving", "saved"

@@ -123,6 +123,7 @@ class Annotator:
             model_sha256=getattr(session.segmenter, "sha256", None) or "",
             region=region,
             settings=replace(panel.priors.settings, painted=None),
+            proposed=self.desk.pointing.proposing.waiting,
         )
 
     def on_final(self, frame: Frame) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 ZOOM_SHARE = 0.8  # of the canvas that a region fills when it is brought into view
+SEEN_PX = 60.0  # of the canvas, diameter of an object that is looked at, at least
 _MOVES = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
@@ -115,6 +116,16 @@ class Canvas:
         height, width = (corners[1] - corners[0]) * scale
         size = self.viewer.canvas.size
         self.viewer.scene.camera.zoom = ZOOM_SHARE * min(size[0] / height, size[1] / width)
+
+    def look_at(self, place: tuple[float, float], diameter: float) -> None:
+        """Bring a pixel of the image into the middle; objects there get large enough to see."""
+        if self.image is None or self.viewer.dims.ndisplay != 2:
+            return
+        front = list(self.viewer.dims.point)[: self.image.ndim - 2]
+        camera = self.viewer.scene.camera
+        camera.center = (0.0, *self.image.data_to_world([*front, *place])[-2:])
+        step = float(np.abs(np.asarray(placement(self.image)["scale"])).max())
+        camera.zoom = max(camera.zoom, SEEN_PX / (diameter * step))
 
     def close(self) -> None:
         """Stop watching; the layers stay and belong to the user."""

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from . import strings
+from .keyed import Keyed
 from .layers import colour
 from .widgets import button, chip, describe
 
@@ -73,7 +74,8 @@ class ClassTable(QWidget):
             self._add_row(line, label, name)
 
     def _add_row(self, line: int, label: int, name: str) -> None:
-        row = button(name, strings.TIP_ROW, checkable=True)
+        row = button(name, "", checkable=True)
+        Keyed(row, "next_class", name, strings.TIP_ROW, on_face=False, form=strings.TIP_ROW_KEY)
         row.setIcon(chip(colour(label)))
         row.setStyleSheet("text-align: left; padding: 2px 6px;")
         row.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -100,6 +102,12 @@ class ClassTable(QWidget):
         if label in self._rows and not self._rows[label].isChecked():
             self._rows[label].setChecked(True)
             self.selected.emit(label)
+
+    def select_next(self) -> None:
+        """Select the row below, or the first after the last."""
+        labels = list(self._rows)
+        if labels:
+            self.select(labels[(labels.index(self.label) + 1) % len(labels)])
 
     def show_state(
         self, kind: str, label: int, on: bool, mark: str = "", message: str = ""

@@ -5,6 +5,8 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QSizePolicy, QWidget
 
 from . import strings
 from .forms import NAME_WIDTH
+from .keyed import Keyed
+from .proposal_row import ProposalRow
 from .volume_row import VolumeRow
 from .widgets import button, column, describe, row
 
@@ -51,13 +53,15 @@ class ClassDetails(QWidget):
         self.target = self.volumes.target
         layout.addWidget(self.volumes)
         layout.addLayout(self._centre_row())
+        self.proposals = ProposalRow()
+        layout.addWidget(self.proposals)
         layout.addLayout(self._radii_row())
 
     def controls(self) -> list[QWidget]:
         """Give the controls, from top to bottom."""
         return [
             *self.volumes.controls(), self.place_button, self.clear_button,
-            self.radii_field, self.auto_button, self.circles_button,
+            *self.proposals.controls(), self.radii_field, self.auto_button, self.circles_button,
         ]  # fmt: skip
 
     def _centre_row(self):
@@ -65,7 +69,8 @@ class ClassDetails(QWidget):
         title.setFixedWidth(NAME_WIDTH)
         self._where = QLabel(strings.NO_CENTRE)
         self._where.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.place_button = button(strings.PLACE, strings.TIP_PLACE, checkable=True)
+        self.place_button = button("", "", checkable=True)
+        Keyed(self.place_button, "place", strings.PLACE, strings.TIP_PLACE)
         self.place_button.clicked.connect(self.place)
         self.clear_button = button(strings.CLEAR, strings.TIP_CLEAR)
         self.clear_button.clicked.connect(self.clear)

@@ -14,23 +14,24 @@ class _Binding(NamedTuple):
     act: Callable[[], object]
 
 
-_bindings: dict[str, list[_Binding]] = {}
+_bindings: list[_Binding] = []
 _owners: list[QWidget] = []  # the one used last comes last
 
 
 def bind(owner: QWidget, key: str, act: Callable[[], object]) -> QShortcut:
     """Call a function when a key is pressed anywhere in the owner's window but in a text field.
 
-    Of several owners in a window the one that had the keyboard last is called.
+    Of several owners in a window the one that had the keyboard last is called. The key may be
+    changed later by ``setKey``; an empty one is none.
     """
     shortcut = QShortcut(QKeySequence(key), owner)
     shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
     shortcut.setAutoRepeat(False)
     for pressed in (shortcut.activated, shortcut.activatedAmbiguously):
-        pressed.connect(lambda: _press(key))
+        pressed.connect(lambda: _press(shortcut.key()))
     binding = _Binding(owner, shortcut, act)
-    _bindings.setdefault(key, []).append(binding)
-    owner.destroyed.connect(lambda *_: _bindings[key].remove(binding))
+    _bindings.append(binding)
+    owner.destroyed.connect(lambda *_: _bindings.remove(binding))
     if owner not in _owners:
         _own(owner)
     return shortcut
@@ -65,12 +66,13 @@ def _home(widget: QWidget) -> QWidget:
     return window
 
 
-def _press(key: str) -> None:
+def _press(key: QKeySequence) -> None:
     active = QApplication.activeWindow()
     heard = [
         binding
-        for binding in _bindings[key]
-        if binding.shortcut.isEnabled()
+        for binding in _bindings
+        if binding.shortcut.key() == key
+        and binding.shortcut.isEnabled()
         and (active is None or _home(binding.owner) is _home(active))
     ]
     if heard:
@@ -78,26 +80,32 @@ def _press(key: str) -> None:
 
 
 class HeldKey(QObject):
-    """Call a function with True when a key goes down and with False when it comes up."""
+    """Call a function with True when a key goes down and with False when it comes up.
 
-    def __init__(self, parent: QWidget, key: Qt.Key, act: Callable[[bool], object]) -> None:
+    Attributes
+    ----------
+    shortcut : QShortcut   its key may be changed by ``setKey``
+    """
+
+    def __init__(self, parent: QWidget, key: str, act: Callable[[bool], object]) -> None:
         super().__init__(parent)
-        self._key, self._act, self._down = key, act, False
-        bind(parent, QKeySequence(key).toString(), self._press)
+        self._act = act
+        self._down = 0  # the key that is held
+        self.shortcut = bind(parent, key, self._press)
 
     def _press(self) -> None:
         if not self._down:
-            self._down = True
+            self._down = self.shortcut.key()[0].key()
             QApplication.instance().installEventFilter(self)
             self._act(True)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Wait for the key to come up, or for the window to lose the keyboard."""
         up = event.type() == QEvent.Type.KeyRelease and (
-            event.key() == self._key and not event.isAutoRepeat()
+            event.key() == self._down and not event.isAutoRepeat()
         )
         if self._down and (up or event.type() == QEvent.Type.ApplicationDeactivate):
-            self._down = False
+            self._down = 0
             QApplication.instance().removeEventFilter(self)
             self._act(False)
         return bool(super().eventFilter(watched, event))

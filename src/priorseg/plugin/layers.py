@@ -114,6 +114,7 @@ class ResultLayers:
     def __init__(self, viewer: "Viewer", image: Layer, names: Mapping[int, str]) -> None:
         self.viewer, self.image, self.names = viewer, image, dict(names)
         self.view, self.label = "both", max(names, default=1)
+        self.hidden = False  # out of sight, whatever the view
         self.plain: np.ndarray | None = None  # (Y, X), the network's own labels
         self._frame: Frame | None = None
         self._written: dict[str, np.ndarray] = {}
@@ -135,6 +136,14 @@ class ResultLayers:
         """Show other labels (Y, X) for a while; None = the frame again."""
         self._held = labels
         self._draw()
+        if self.hidden:
+            self._show_view()
+
+    def hide(self, hidden: bool) -> None:
+        """Take the result out of sight, or show it again."""
+        self.hidden = hidden
+        self._draw()
+        self._show_view()
 
     def set_view(self, view: str, label: int) -> None:
         """Choose what is seen: one of `VIEWS`, and whose probability."""
@@ -221,6 +230,8 @@ class ResultLayers:
         return None
 
     def _sees(self, kind: str) -> bool:
+        if self.hidden and self._held is None:
+            return False
         views = {"labels": ("both", "filled"), "outline": ("both", "outline", "difference")}
         return self.view in views.get(kind, (kind,))
 

@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from . import edits, strings
+from .keyed import Keyed
 from .widgets import (
     BAD,
     IDLE,
@@ -31,24 +32,29 @@ class LiveSection(QWidget):
     """Choose the view, compare with the network alone, read the certificates.
 
     Signals: ``live(on)``; ``held(down)`` while the network's own result is wanted;
-    ``viewed(view, label)``; ``converge(on)``.
+    ``viewed(view, label)``; ``converge(on)``; ``hiding(on)`` of the result.
     """
 
     live = Signal(bool)
     held = Signal(bool)
     viewed = Signal(str, int)
     converge = Signal(bool)
+    hiding = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
         self.live_box = QCheckBox(strings.LIVE)
-        describe(self.live_box, strings.LIVE, strings.TIP_LIVE)
+        Keyed(self.live_box, "live", strings.LIVE, strings.TIP_LIVE, on_face=False)
         self.live_box.setChecked(True)
         self.live_box.toggled.connect(self.live)
         self.converge_box = QCheckBox(strings.CONVERGE)
         describe(self.converge_box, strings.CONVERGE, strings.TIP_CONVERGE)
         self.converge_box.clicked.connect(self.converge)
-        self.hold = button(strings.HOLD, strings.TIP_HOLD)
+        self.hide_box = QCheckBox()
+        Keyed(self.hide_box, "hide", strings.HIDE, strings.TIP_HIDE)
+        self.hide_box.toggled.connect(self.hiding)
+        self.hold = button("", "")
+        Keyed(self.hold, "network_only", strings.HOLD, strings.TIP_HOLD)
         self.hold.pressed.connect(lambda: self.held.emit(True))
         self.hold.released.connect(lambda: self.held.emit(False))
         self.view = combo(strings.VIEW, strings.TIP_VIEW)
@@ -60,7 +66,7 @@ class LiveSection(QWidget):
         self.notice = Notice()
         layout = column(self)
         layout.addWidget(heading(strings.LIVE_TITLE))
-        layout.addLayout(row(self.live_box, self.converge_box))
+        layout.addLayout(row(self.live_box, self.converge_box, self.hide_box))
         layout.addLayout(row(self.view, self.hold, stretch=0))
         layout.addWidget(self.legend)
         layout.addWidget(self.certificates)

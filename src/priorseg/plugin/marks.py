@@ -16,6 +16,7 @@ from .pixels import OURS
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+TAKEN, WAITING = "cross", "ring"  # symbols of a centre of the user and of one only proposed
 Centres = dict[int, tuple[tuple[float, float], ...]]
 
 
@@ -39,6 +40,7 @@ class CentreLayer:
         self.image: Layer | None = None
         self.layer: Points | None = None
         self.allowed: Callable[[tuple[float, float]], bool] = lambda _place: True
+        self.waiting: Callable[[], Centres] = dict  # proposed, not accepted yet
         self.size = 14.0  # of a centre, pixels of the image
         self._last: Centres = {}
         self._good: Centres = {}  # the last that were allowed
@@ -73,7 +75,39 @@ class CentreLayer:
         if points:
             layer.face_color = [colour(label) for label in labels]
         self._quiet = False
+        self.mark()
         self._last = self._good = self.centres()
+
+    def mark(self) -> None:
+        """Draw the centres that wait to be looked at as rings, the others as crosses."""
+        layer = self.layer
+        if layer is None or not len(layer.data):
+            return
+        waiting = {label: set(points) for label, points in self.waiting().items()}
+        rows = zip(layer.features["label"], layer.data.tolist(), strict=True)
+        waits = ((at[-2], at[-1]) in waiting.get(int(label), ()) for label, at in rows)
+        wanted = [WAITING if one else TAKEN for one in waits]
+        if [getattr(one, "value", one) for one in layer.symbol] != wanted:
+            self._quiet = True
+            layer.symbol = wanted
+            self._quiet = False
+
+    def chosen(self) -> tuple[int, tuple[float, float]] | None:
+        """Give label and place (y, x) of the centre that is selected, if it is one."""
+        layer = self.layer
+        if layer is None or len(layer.selected_data) != 1:
+            return None
+        (row,) = layer.selected_data
+        at = layer.data[row]
+        return int(layer.features["label"][row]), (float(at[-2]), float(at[-1]))
+
+    def choose(self, label: int, place: tuple[float, float]) -> None:
+        """Select one centre."""
+        self.offer()
+        for row, one in enumerate(self.layer.data if self.layer is not None else ()):
+            same = int(self.layer.features["label"][row]) == label
+            if same and (float(one[-2]), float(one[-1])) == place:
+                self.layer.selected_data = {row}
 
     def arm(self, label: int) -> None:
         """Let the next click on the canvas place a centre of this label."""
@@ -85,6 +119,7 @@ class CentreLayer:
         layer.selected_data = set()  # else the colour and label of that point would change
         layer.feature_defaults = {"label": label}
         layer.current_face_color = colour(label)
+        layer.current_symbol = TAKEN
         self.viewer.layers.selection.active = layer
         layer.mode = "add"
 
@@ -137,7 +172,7 @@ class CentreLayer:
             np.empty((0, 2)),
             name=strings.LAYERS["centres"],
             size=self.size,
-            symbol="cross",
+            symbol=TAKEN,
             border_color="white",
             border_width=0.12,
             features={"label": np.empty(0, int)},

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from . import strings
+from .keyed import Keyed
 from .layers import colour
 from .widgets import Notice, Wrapped, button, chip, column, combo, describe, heading, row
 
@@ -67,7 +68,8 @@ class ObjectsSection(QWidget):
     def _build_brush(self, layout) -> None:
         self.brush_class = combo(strings.BRUSH_CLASS, strings.TIP_BRUSH_CLASS)
         self.brush_class.activated.connect(self._on_brush_class)
-        self.paint_button = button(strings.PAINT, strings.TIP_PAINT, checkable=True)
+        self.paint_button = button("", "", checkable=True)
+        Keyed(self.paint_button, "paint", strings.PAINT, strings.TIP_PAINT)
         self.paint_button.clicked.connect(self._on_paint)
         self.wipe_button = button(strings.WIPE, strings.TIP_WIPE)
         self.wipe_button.clicked.connect(self.wiped)
@@ -95,7 +97,8 @@ class ObjectsSection(QWidget):
         self.list.setMinimumHeight(180)
         self.list.itemChanged.connect(self._on_item)
         self.list.itemSelectionChanged.connect(self._on_selection)
-        self.keep_button = button(strings.KEEP, strings.TIP_KEEP)
+        self.keep_button = button("", "")
+        Keyed(self.keep_button, "keep", strings.KEEP, strings.TIP_KEEP)
         self.keep_button.clicked.connect(self.keep)
         self.lock_button = button(strings.LOCK, strings.TIP_LOCK, checkable=True)
         self.lock_button.clicked.connect(lambda on: self.lock.emit(self.number, on))
@@ -109,9 +112,10 @@ class ObjectsSection(QWidget):
         layout.addWidget(self.policy)
 
     def _build_steps(self, layout) -> None:
-        self.back = button(strings.PREVIOUS, strings.TIP_PREVIOUS)
+        self.back, self.forth = button("", ""), button("", "")
+        Keyed(self.back, "previous_image", strings.PREVIOUS, strings.TIP_PREVIOUS)
+        Keyed(self.forth, "next_image", strings.NEXT, strings.TIP_NEXT)
         self.back.clicked.connect(lambda: self.step.emit(-1))
-        self.forth = button(strings.NEXT, strings.TIP_NEXT)
         self.forth.clicked.connect(lambda: self.step.emit(1))
         self.place = Wrapped(strings.NO_FOLDER)
         self.images_notice = Notice()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Layer
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..bundle import models
@@ -11,7 +11,8 @@ from . import samples, strings
 from .controller import Controller
 from .files_section import FilesSection
 from .image_section import ImageSection
-from .keys import HeldKey, bind
+from .keyed import PanelKeys
+from .keymap import KEYMAP
 from .live_section import LiveSection
 from .measures_section import MeasuresSection
 from .model_section import ModelSection
@@ -39,6 +40,7 @@ class SegmentationPanel(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self.viewer = viewer
+        KEYMAP.follow()
         self.status, self.saved = StatusStrip(), Saved()
         self.strip = Strip(self.status, self.saved)
         self.help = self.strip.help
@@ -88,16 +90,26 @@ class SegmentationPanel(QWidget):
         self.setMaximumWidth(WIDTH)
 
     def _bind_keys(self) -> None:
-        bind(self, "G", self.desk.pointing.place)
-        bind(self, "Q", self.live.live_box.toggle)
-        bind(self, "K", self.desk.annotator.keep)
-        bind(self, "W", self.desk.objects.toggle)
-        bind(self, "U", self.live.toggle_uncertainty)
-        bind(self, "N", lambda: self.objects.step.emit(1))
-        bind(self, "Shift+N", lambda: self.objects.step.emit(-1))
-        bind(self, "Ctrl+Z", self.desk.annotator.undo)
-        bind(self, "Ctrl+Shift+Z", self.desk.annotator.redo)
-        HeldKey(self, Qt.Key.Key_J, self.desk.pointing.hold)
+        desk, step = self.desk, self.objects.step
+        acts = {
+            "place": desk.pointing.place,
+            "live": self.live.live_box.toggle,
+            "keep": desk.annotator.keep,
+            "paint": desk.objects.toggle,
+            "uncertainty": self.live.toggle_uncertainty,
+            "next_image": lambda: step.emit(1),
+            "previous_image": lambda: step.emit(-1),
+            "hide": self.live.hide_box.toggle,
+            "next_class": self.priors.table.select_next,
+            "next_proposal": desk.pointing.review.forth,
+            "previous_proposal": desk.pointing.review.back,
+            "accept": desk.pointing.review.accept,
+            "reject": desk.pointing.review.reject,
+            "accept_all": desk.pointing.review.accept_all,
+            "undo": desk.annotator.undo,
+            "redo": desk.annotator.redo,
+        }
+        self.keys = PanelKeys(self, acts, {"network_only": desk.pointing.hold})
 
     def changeEvent(self, event: QEvent) -> None:
         """End once napari has taken the panel out of its dock: it will not come back."""

@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from . import edits, strings
 from .overlays import changes
 from .proposing import Proposing
+from .review import Review
 from .widgets import WARN
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class Pointing:
         priors.selected.connect(self.draw_guides)
         live.viewed.connect(self.on_viewed)
         live.held.connect(self.hold)
+        live.hiding.connect(self.on_hiding)
         centres.changed.connect(self.on_centres)
         centres.placed.connect(self.on_placed)
         centres.lost.connect(self.on_lost)
         self.proposing = Proposing(desk)  # hears of Clear when the centres are gone
+        self.review = Review(desk, self.proposing)
 
     def place(self, label: int = 0) -> None:
         """Let the next click place a centre of a class; once more: no longer."""
@@ -100,6 +103,8 @@ class Pointing:
         """Solve with the centres where they are now."""
         priors = self.panel.priors
         priors.edit(edits.with_centres(priors.settings, self.canvas.centres.centres()), dragging)
+        if not dragging:
+            self.canvas.centres.mark()
 
     def remove_centres(self) -> None:
         """Remove every centre, and solve without them."""
@@ -141,8 +146,14 @@ class Pointing:
         self.panel.live.explain(text)
 
     def show_view(self) -> None:
-        """Show what the view box says, in layers that were made anew."""
+        """Show what the view box says, in layers that were made anew; nothing is hidden."""
+        self.panel.live.hide_box.setChecked(False)
         self.on_viewed(*self.panel.live.view.currentData())
+
+    def on_hiding(self, hidden: bool) -> None:
+        """Take the result out of sight, or show it again."""
+        if self.canvas.results is not None:
+            self.canvas.results.hide(hidden)
 
     def on_painted(self, name: str) -> None:
         """Say where strokes on a result went."""

@@ -25,7 +25,7 @@ class PriorsSection(QWidget):
     """Edit settings: every control makes new settings and announces them.
 
     Signals: ``edited(dragging)``; ``place(label)`` and ``clear(label)`` for star centres;
-    ``circles(shown)`` for the convex radii; ``selected(label)``.
+    ``circles(shown)`` for the convex radii; ``selected(label)``; ``shown()`` with other settings.
     """
 
     edited = Signal(bool)
@@ -33,6 +33,7 @@ class PriorsSection(QWidget):
     clear = Signal(int)
     circles = Signal(bool)
     selected = Signal(int)
+    shown = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,6 +204,7 @@ class PriorsSection(QWidget):
         self.nested.setChecked(self.classes.ordered or bool(edits.nested_order(self.settings)))
         self._show_cells()
         self._show_details()
+        self.shown.emit()
 
     def _show_cells(self) -> None:
         if self.classes is None:

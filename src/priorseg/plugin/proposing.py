@@ -1,15 +1,17 @@
-"""Centres that the network proposes: shown as ordinary ones, renewed with the image."""
+"""Centres that the network proposes: used as ordinary ones, renewed with the image."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import dist
 from typing import TYPE_CHECKING
 
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from . import edits, strings
 from .widgets import IDLE, WARN
 
 if TYPE_CHECKING:
+    from ..annotation.state import State
     from .controller import Controller
 
 Points = tuple[tuple[float, float], ...]
@@ -19,19 +21,22 @@ SIZE = 0.4  # of a proposed centre, typical diameters of an object
 class Proposing:
     """Put the centres of `LiveSession.proposed` among those of the user, once per image.
 
-    A centre that was moved or placed by hand is the user's: it is never changed, and no other is
-    proposed within half a typical diameter of it. What was proposed on another image, plane or
-    region goes when the network runs again.
+    A centre that was accepted, moved or placed by hand is the user's: it is never changed, and no
+    other is proposed within half a typical diameter of it. What was proposed on another image,
+    plane or region goes when the network runs again.
 
     Parameters
     ----------
     desk : Controller   not yet connected: its `on_computed` solves what was added here
     """
 
+    changed = Signal()  # others wait
+
     def __init__(self, desk: "Controller") -> None:
         self.desk, self.panel, self.centres = desk, desk.panel, desk.canvas.centres
         self._made: dict[int, Points] = {}
         self._epoch = -1  # of the session when they were proposed
+        self._expects: object = None  # region whose centres were restored before it is run
         self._later = QTimer(self.panel)  # ends with the panel, other than a single shot
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._tell)
@@ -44,8 +49,51 @@ class Proposing:
         """Say whether the last proposals are for what the session works on."""
         return self._epoch == self.desk.session.epoch
 
+    @property
+    def waiting(self) -> dict[int, Points]:
+        """Give the proposed centres that nobody has accepted, moved or removed."""
+        if not self._made:
+            return {}
+        centres = self.panel.priors.settings.centres
+        there = {label: set(centres.get(label, ())) for label in self._made}
+        found = {
+            label: tuple(point for point in points if point in there[label])
+            for label, points in self._made.items()
+        }
+        return {label: points for label, points in found.items() if points}
+
+    @property
+    def count(self) -> int:
+        """Count all centres proposed for what is shown, also those dealt with."""
+        result = self.fresh and self.desk.plain is not None
+        proposed = self.desk.session.proposed if result else {}
+        return max(sum(map(len, proposed.values())), sum(map(len, self.waiting.values())))
+
+    def accept(self, spots: Iterable[tuple[int, tuple[float, float]]]) -> None:
+        """Make proposed centres, label and place, the user's own."""
+        gone = set(spots)
+        self._made = {
+            label: tuple(point for point in points if (label, point) not in gone)
+            for label, points in self._made.items()
+        }
+        self.changed.emit()
+
+    def restore(self, state: "State", *, anew: bool) -> None:
+        """Let those wait that wait in a state; anew = the network must run for it first."""
+        self._made = dict(state.proposed)
+        self.expect(state.region if anew else None)
+        if not anew:
+            self._epoch = self.desk.session.epoch
+
+    def expect(self, region: object) -> None:
+        """Propose nothing new when the network has run on a region that was restored."""
+        self._expects = region
+
     def begin(self, *_: object) -> None:
         """Take away what was proposed on another image, plane or region."""
+        if self._expects is not None and self._expects == self.desk.session.region:
+            return
+        self._expects = None
         if self._made and not self.fresh:
             own = self._own()
             self._made = {}
@@ -57,12 +105,14 @@ class Proposing:
         desk = self.desk
         if desk.classes is None or self.fresh:
             return
-        own = self._own()
-        self._epoch = desk.session.epoch
-        self._made = self._apart(desk.session.proposed, own)
+        own, restored = self._own(), self._expects is not None
+        settings = self.panel.priors.settings
+        self._epoch, self._expects = desk.session.epoch, None
+        self._made = self.waiting if restored else self._apart(desk.session.proposed, own)
         if self._made:
-            self._show(_joined(own, self._made))
+            self._show(settings.centres if restored else _joined(own, self._made))
             self.centres.offer()
+        self.changed.emit()
         if self._made or self._missing():
             self._later.start(0)  # the solve that follows clears what is said
 
@@ -88,8 +138,9 @@ class Proposing:
     def _own(self) -> dict[int, Points]:
         """Give the centres that are the user's."""
         settings = self.panel.priors.settings
+        made = {label: set(points) for label, points in self._made.items()}
         kept = {
-            label: tuple(point for point in points if point not in self._made.get(label, ()))
+            label: tuple(point for point in points if point not in made.get(label, ()))
             for label, points in settings.centres.items()
         }
         return {label: points for label, points in kept.items() if points}
@@ -100,7 +151,7 @@ class Proposing:
         """Leave out proposals in objects that the user has pointed at."""
         if not proposed:
             return {}
-        near = self._diameter() / 2
+        near = self.diameter / 2
         return {
             label: tuple(
                 point
@@ -110,7 +161,8 @@ class Proposing:
             for label, points in proposed.items()
         }
 
-    def _diameter(self) -> float:
+    @property
+    def diameter(self) -> float:
         """Give the typical diameter of an object in pixels of the image."""
         session = self.desk.session
         height, width = (part.stop - part.start for part in session.region)
@@ -119,7 +171,7 @@ class Proposing:
     def _show(self, centres: Mapping[int, Points]) -> None:
         priors = self.panel.priors
         if self._made:
-            self.centres.size = max(3.0, SIZE * self._diameter())
+            self.centres.size = max(3.0, SIZE * self.diameter)
         priors.set_settings(edits.with_centres(priors.settings, centres))
         self.centres.set(centres)
 

@@ -29,6 +29,7 @@ class Restoring:
     def begin(self, state: State) -> None:
         """Show what was done to an image that is opened."""
         self._waiting = None
+        self.desk.pointing.proposing.expect(None)
         if state.draft.array().any() or state.things or state.painted.array().any():
             self.show(state)
         else:
@@ -71,10 +72,11 @@ class Restoring:
             self.draw(state)
             fits = desk.classes is not None and state.model == desk.panel.model.name
             if fits:
+                moved = self._place_region(state)
+                desk.pointing.proposing.restore(state, anew=moved or desk.plain is None)
                 desk.panel.priors.set_settings(state.settings)
                 desk.panel.live.set_converged(not state.settings.replay)
                 desk.canvas.centres.set(state.settings.centres)
-                moved = self._place_region(state)
         finally:
             self.busy = False
         if fits and state.draft.array().any():

@@ -2,6 +2,7 @@
 
 from .annotation_strings import *  # noqa: F403
 from .file_strings import *  # noqa: F403
+from .key_strings import *  # noqa: F403
 from .measure_strings import *  # noqa: F403
 
 PARAMETERS = {
@@ -44,11 +45,12 @@ TIP_SMOOTHNESS = (
 KINDS = {"volume": "volume", "star": "star", "convex": "convex"}
 KIND_TIPS = {
     "volume": "Volume: the class gets exactly the number of pixels you ask for.",
-    "star": "Star: every ray from a centre meets the class in one piece. Needs a centre: press G.",
+    "star": "Star: every ray from a centre meets the class in one piece. Press Place for one.",
     "convex": "Convex: each piece of the class has no dents.",
 }
 ON, OFF = "on", "off"
 TIP_ROW = "Select this class: the fields below the table then belong to it."
+TIP_ROW_KEY = "{tip} The next one: {key}"
 NESTED = "{inner} inside {outer}"
 TIP_NESTED = "Keep the inner class inside the outer one."
 
@@ -57,10 +59,10 @@ NO_CENTRE = "none yet"
 ONE_CENTRE = "y {y:.0f}, x {x:.0f}"
 CENTRES = "{count} centres"
 ARMED = "click in the image"
-PLACE, CLEAR = "Place (G)", "Clear"
-TIP_PLACE = "Then click inside the object. Drag a centre to move it, Delete removes it. Key: G"
+PLACE, CLEAR = "Place", "Clear"
+TIP_PLACE = "Then click inside the object. Drag a centre to move it, Delete removes it."
 TIP_CLEAR = "Remove all centres of this class."
-STAR_HINT = "Star is off for {name}: click inside it, or press G to place a centre later."
+STAR_HINT = "Star is off for {name}: click inside it, or press Place later."
 RADII, RADII_NAME = "radii", "Radii of the convexity test, in pixels"
 TIP_RADII = (
     "Radii of the discs that look for dents, in pixels, for example 2, 4, 8. Shared by all "
@@ -154,10 +156,23 @@ CARD_ROWS = {"": "score", "plain": "network alone", "priors": "with priors"}
 CARD_EMPTY = "Nothing is said about this model."
 CARD_MORE = "All measures and rows: priorseg models --json"
 PROPOSED = (
-    "The network proposed {count} centres. Drag one to move it, Delete removes it, Clear removes "
-    "all; hold Space to pan."
+    "The network proposed {count} centres, drawn as rings: look at them one by one, or accept all. "
+    "Drag one to move it, Delete removes it, Clear removes all; hold Space to pan."
 )
-NONE_PROPOSED = "The network found no {name} to place a centre in: press G and click inside one."
+PROPOSALS_LEFT = "{left} of {count} proposals left to look at"
+PROPOSALS_DONE = "All {count} proposals are looked at."
+ACCEPT, REJECT, ACCEPT_ALL = "Accept", "Reject", "Accept all"
+TIP_ACCEPT = "Make this centre your own: no later run changes it. Then look at the next."
+TIP_REJECT = "Remove this centre, solve without it, and look at the next. Undo brings it back."
+TIP_ACCEPT_ALL = "Make all proposed centres your own."
+NEXT_PROPOSAL, PREVIOUS_PROPOSAL = "Next proposed centre", "Previous proposed centre"
+TIP_NEXT_PROPOSAL = "Look at the next proposed centre: the view goes there."
+TIP_PREVIOUS_PROPOSAL = "Look at the proposed centre before this one."
+STEP_ACCEPT, STEP_REJECT = "accept centre of {name}", "reject centre of {name}"
+STEP_ACCEPT_ALL = "accept {count} centres"
+NONE_PROPOSED = (
+    "The network found no {name} to place a centre in: press Place and click inside one."
+)
 CLEARED, PROPOSE_AGAIN = "The centres are gone; without one there is no star.", "Propose again"
 RUN, TIP_RUN = "Run", "Run the network once on the image; the priors then work on its result."
 NEED_IMAGE, NEED_MODEL = "Choose an image first.", "Pick a model first."
@@ -168,14 +183,16 @@ OUTSIDE = "That click was outside the image. Press Pick and try again."
 
 LIVE_TITLE = "4  Result"
 LIVE = "Live"
-TIP_LIVE = "Solve again while a slider moves. Off: only when it is released. Key: Q"
+TIP_LIVE = "Solve again while a slider moves. Off: only when it is released."
 CONVERGE = "Until converged"
 TIP_CONVERGE = (
     "Off: as many sweeps as the model was trained with, the same result as in a batch. "
     "On: go on until no probability changes by more than 0.001."
 )
-HOLD = "Network only (J)"
-TIP_HOLD = "Hold down to see what the network says without any prior. Key: J"
+HIDE = "Hide"
+TIP_HIDE = "Take the result out of sight, to see the image alone; another image is shown with it."
+HOLD = "Network only"
+TIP_HOLD = "Hold down to see what the network says without any prior."
 VIEW, TIP_VIEW = "View", "What is drawn over the image."
 VIEWS = {
     "both": "Filled + outline",
@@ -206,13 +223,6 @@ CERTIFICATES = {
 CLICK_INSIDE = "Click inside the {name}. Esc: never mind."
 CENTRES_LOST = "The centres layer was deleted: star shapes without a centre are off."
 FREE = "Free {name}"
-HELP = (
-    "<b>G</b> place a star centre · <b>W</b> paint · <b>K</b> keep · <b>N</b> next image · "
-    "<b>Shift+N</b> previous · <b>Ctrl+Z</b> undo · <b>Ctrl+Shift+Z</b> redo · <b>J</b> (hold) "
-    "network only · <b>U</b> uncertainty · <b>Q</b> live on/off · <b>Esc</b> cancel. Drag a "
-    "centre to move it, <b>Delete</b> removes it, hold <b>Space</b> to pan. Double-click a slider: "
-    "trained value."
-)
 HELP_BUTTON, TIP_HELP = "?", "Show or hide the keys."
 NOT_CERTIFIED = "Preview, not certified yet."
 LAST_RESULT = "Of the last result; the settings above were changed since:"
@@ -252,7 +262,7 @@ GUESSED = "Guessed the disc at y {y:.0f}, x {x:.0f}: check it. Not there? Press 
 CENTRE_OUTSIDE = "A centre must lie inside the region of interest; this one was not taken."
 CENTRE_IN_OTHER = (
     "This centre lies in the {other} of the result. The {name} grows from there all the same: drag "
-    "the centre, or press Ctrl+Z, if that is not what you mean."
+    "the centre, or undo, if that is not what you mean."
 )
 CHOOSE_MODEL = "Choose a model: none suits this image more than the others."
 

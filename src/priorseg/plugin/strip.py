@@ -4,7 +4,21 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
 from . import strings
-from .widgets import IDLE, SYMBOLS, TINTS, StatusStrip, Wrapped, button, column, describe, row
+from .keyed import with_key
+from .keymap import KEYMAP
+from .widgets import (
+    IDLE,
+    SYMBOLS,
+    TINTS,
+    WARN,
+    Notice,
+    StatusStrip,
+    Wrapped,
+    button,
+    column,
+    describe,
+    row,
+)
 
 
 class Saved(QLabel):
@@ -36,7 +50,7 @@ class Strip(QWidget):
 
     def __init__(self, status: StatusStrip, saved: Saved) -> None:
         super().__init__()
-        self.help = Wrapped(strings.HELP)
+        self.help = Wrapped()
         self.help.hide()
         shown = button(strings.HELP_BUTTON, strings.TIP_HELP, checkable=True)
         shown.setFixedSize(24, 24)
@@ -45,7 +59,8 @@ class Strip(QWidget):
         self.redo = button("↷", strings.NO_REDO)
         for made in (self.undo, self.redo):
             made.setFixedSize(26, 24)
-        self.show_steps("", "")
+        self._steps = "", ""
+        self.notice = Notice()  # about keys
         layout = column(self)
         layout.setContentsMargins(8, 0, 8, 0)
         line = row(status, saved, shown, stretch=0)
@@ -53,12 +68,22 @@ class Strip(QWidget):
         line.setAlignment(shown, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(line)
         layout.addWidget(self.help)
+        layout.addWidget(self.notice)
+        self.show_keys()
+        KEYMAP.changed.connect(self.show_keys)
+
+    def show_keys(self) -> None:
+        """Show the keys in use, and say which wanted ones are not."""
+        self.help.setText(strings.help_text(KEYMAP.names()))
+        self.show_steps(*self._steps)
+        self.notice.say(" ".join(KEYMAP.said), WARN)
 
     def show_steps(self, back: str, forth: str) -> None:
         """Say what undo takes back and redo does again; empty = nothing."""
+        self._steps = back, forth
         tip = strings.TIP_UNDO.format(what=back) if back else strings.NO_UNDO
-        describe(self.undo, strings.UNDO, tip)
+        describe(self.undo, strings.UNDO, with_key(tip, "undo", strings.KEY_IN_TIP))
         self.undo.setEnabled(bool(back))
         tip = strings.TIP_REDO.format(what=forth) if forth else strings.NO_REDO
-        describe(self.redo, strings.REDO, tip)
+        describe(self.redo, strings.REDO, with_key(tip, "redo", strings.KEY_IN_TIP))
         self.redo.setEnabled(bool(forth))
