@@ -44,24 +44,32 @@ class Objects:
         least, most = (torch.as_tensor(part).to(self.asked) for part in (self.least, self.most))
         return torch.minimum(torch.maximum(self.asked, least), most)
 
-    def check(self, name: str, groups: Groups = (), extent: Sequence[int] = ()) -> None:
-        """Raise ValueError if no label map has these volumes.
+    def objection(self, name: str, groups: Groups = (), extent: Sequence[int] = ()) -> str:
+        """Say why no label map has these volumes, and what to do; empty if one has.
 
         Parameters
         ----------
-        name : str     of the class, for the message
+        name : str     of the class
         groups : of each sample   labels that have a volume together, see `label_groups`
         extent : labels that make up the object
         """
+        pixels = self.owners.shape[1]
         sizes = tree_counts(self.owners >= 0, self.owners, self.asked.shape[1])
         for sample, wanted in enumerate(self.asked.detach().cpu().numpy()):
             row = wanted, sizes[sample], self.least[sample], self.most[sample]
             text = misfit(name, *row)
             if groups and not text:
-                pixels = self.owners.shape[1]
-                text = disagreement(name, *row, whole_bounds(groups[sample], extent, pixels))
+                bounds = whole_bounds(groups[sample], extent, pixels)
+                text = disagreement(name, wanted, self.least[sample], self.most[sample], bounds)
             if text:
-                raise ValueError(text)
+                return text
+        return ""
+
+    def check(self, name: str, groups: Groups = (), extent: Sequence[int] = ()) -> None:
+        """Raise ValueError if there is an `objection`."""
+        text = self.objection(name, groups, extent)
+        if text:
+            raise ValueError(text)
 
     def settled(self, must: Mask, never: Mask) -> "tuple[Mask, Mask, Objects]":
         """Take in what settled pixels leave: an object without a choice is settled whole.

@@ -83,9 +83,7 @@ def misfit(name: str, wanted: Row, sizes: Row, least: Row, most: Row) -> str:
     return ""
 
 
-def disagreement(
-    name: str, wanted: Row, sizes: Row, least: Row, most: Row, bounds: tuple[float, float]
-) -> str:
+def disagreement(name: str, wanted: Row, least: Row, most: Row, bounds: tuple[float, float]) -> str:
     """Say how volumes of objects contradict those of classes; empty if they do not."""
     free = np.isnan(wanted)
     low, high = (float(np.where(free, part, wanted).sum()) for part in (least, most))
