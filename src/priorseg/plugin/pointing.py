@@ -38,6 +38,7 @@ class Pointing:
         live.held.connect(self.hold)
         centres.changed.connect(self.on_centres)
         centres.placed.connect(self.on_placed)
+        centres.picked.connect(priors.choose_object)
         centres.lost.connect(self.on_lost)
         self.proposing = Proposing(desk)  # hears of Clear when the centres are gone
 

@@ -28,7 +28,7 @@ from ..prior import (
 )
 from ..scene import Scene
 from ..spec import register
-from .object_volumes import Objects, sized_objects
+from .object_volumes import Objects, sized_objects, tree_counts
 from .ranking import Ranking, as_array, holds, members, relabel
 from .star_trees import Points, ray_trees, sample_centres
 
@@ -44,6 +44,7 @@ class _Prep:
     link: Link
     centres: tuple[Points, ...]  # of each sample
     forests: np.ndarray  # (B, Y * X) int32, parents without the rays that prescribed pixels cut
+    owners: np.ndarray  # (B, Y * X) int32, the centre in which the ray of a pixel ends; -1 = none
     objects: Objects | None = None  # where single objects have a volume
 
     @property
@@ -115,7 +116,8 @@ class Star(Prior):
         objects = sized_objects(scene, self.label, owners, extent)
         if objects is not None:
             objects.check(f"label {self.label}")
-        return _Prep(parents, orders, channels, extent, link, tuple(points), parents, objects)
+        kept = tuple(points)
+        return _Prep(parents, orders, channels, extent, link, kept, parents, owners, objects)
 
     def narrow(self, allowed: Tensor, prep: _Prep) -> tuple[Tensor, _Prep]:
         """Take in the rays of prescribed pixels, and leave out what lies behind others.
@@ -183,7 +185,13 @@ class Star(Prior):
         centres = prep.centres[one]
         objects = None if prep.objects is None else prep.objects.pick(sample)
         return replace(
-            prep, parents=parents, orders=orders, centres=centres, forests=forests, objects=objects
+            prep,
+            parents=parents,
+            orders=orders,
+            centres=centres,
+            forests=forests,
+            owners=prep.owners[one],
+            objects=objects,
         )
 
     def harden(
@@ -256,4 +264,9 @@ class Star(Prior):
             off, told = prep.objects.off(mask.reshape(len(mask), -1), prep.objects.asked)
             text += f"; volumes off by {off} px ({told})"
             text += prep.objects.reason() if off else ""
-        return Certificate(count + off, count + off == 0, text, {self.label: count + off})
+        flat, sizes = mask.reshape(len(mask), -1), {}
+        if len(flat) == 1:
+            row = tree_counts(flat, prep.owners, len(prep.centres[0]))[0]
+            sizes[self.label] = tuple(int(one) for one in row)
+        count += off
+        return Certificate(count, count == 0, text, {self.label: count}, sizes)
