@@ -52,8 +52,8 @@ TIP_ROW = "Select this class: the fields below the table then belong to it."
 NESTED = "{inner} inside {outer}"
 TIP_NESTED = "Keep the inner class inside the outer one."
 
-OBJECT_VOLUME, WHOLE_CLASS = "volume of", "whole class"
-ONE_OBJECT, SIZED_OBJECT = "object {number}: y {y:.0f}, x {x:.0f}", " · {pixels:,.0f} px"
+OBJECT_VOLUME, WHOLE_CLASS = "object", "all: volume of the class"
+ONE_OBJECT, SIZED_OBJECT = "{number}: y {y:.0f}, x {x:.0f}", " · {pixels:,.0f} px"
 TIP_OBJECT_VOLUME = (
     "Whose volume the fields below ask for: of the whole class, or of the object of one centre. "
     "Choose it here, or click its centre in the image. The other objects stay free."
