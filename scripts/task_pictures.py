@@ -59,9 +59,8 @@ def proposed(window: Any) -> None:
 def reviewed(window: Any) -> None:
     """Look at the second proposal."""
     proposed(window)
-    review = window.panel.priors.review
     for _ in range(2):
-        review.forth.click()
+        window.panel.priors.details.proposals.forth.click()
         pause(0.3)
 
 

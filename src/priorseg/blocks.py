@@ -7,7 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .intake import check, named, narrowed, prescribed_anew, resolve, warm_duals, with_extents
+from .intake import (
+    check,
+    check_objects,
+    named,
+    narrowed,
+    prescribed_anew,
+    resolve,
+    warm_duals,
+    with_extents,
+)
 from .kernels import volume_pass
 from .kernels.iterates import largest_change, pushed_on
 from .kernels.room import Room
@@ -35,6 +44,7 @@ class Blocks:
         self.preps: dict[str, Any] = {
             name: prior.prepare(self.scene, logits, link=link) for name, prior in priors.items()
         }
+        check_objects(priors, self.preps)
         self.allowed = narrowed(self.scene.fixed, priors, self.preps, link, logits.shape[1])
         self.logits = self.prescribe(logits)
         self.tracked = torch.is_grad_enabled() and self._takes_gradients()

@@ -113,7 +113,7 @@ class _Decoding:
             ):
                 return False
             self.labels = filled
-        return all(prior.violation(self.labels, prep).satisfied for prior, prep in stars)
+        return all(prior.reached(self.labels, prep) for prior, prep in stars)
 
     def _own_ground(self, prep: Any, allowed: Ranking) -> Ranking:
         """Forbid an object the pixels that lie nearer to a rival's centre."""

@@ -13,6 +13,8 @@ from .links import Link, Ordered
 from .prescribed import labels_left
 from .prior import Dual, Prior
 from .priors.nested import Nested
+from .priors.star import Star
+from .priors.volume import Volume
 from .scene import Scene
 from .solution import Solution
 
@@ -61,6 +63,14 @@ def with_extents(scene: Scene, priors: Mapping[str, Prior], link: Link, channels
         if isinstance(prior, Nested):
             extents.update(prior.extents())
     return replace(scene, extents={**extents, **scene.extents})
+
+
+def check_objects(priors: Mapping[str, Prior], preps: Mapping[str, Any]) -> None:
+    """Raise ValueError where volumes of objects contradict those of their classes."""
+    groups = [preps[name].groups for name, prior in priors.items() if isinstance(prior, Volume)]
+    for name, prior in priors.items():
+        if groups and isinstance(prior, Star) and preps[name].objects is not None:
+            preps[name].objects.check(f"label {prior.label}", groups[0], preps[name].extent)
 
 
 def narrowed(

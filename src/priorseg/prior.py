@@ -28,12 +28,14 @@ class Certificate:
     satisfied : bool
     message : str               what holds or what is missing, for a person
     parts : mapping             label -> its share of the violations, where a prior has several
+    objects : mapping           label -> pixels of the object of each star centre, of one image
     """
 
     violations: int | float
     satisfied: bool
     message: str
     parts: Mapping[int, int] = dataclass_field(default_factory=dict)
+    objects: Mapping[int, tuple[int, ...]] = dataclass_field(default_factory=dict)
 
 
 class Prior(nn.Module):

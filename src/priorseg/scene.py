@@ -20,6 +20,8 @@ class Scene:
     centres : mapping          class -> (N, D) star centres in pixel coordinates (y, x), N >= 1,
                                or (B, N, D) with nan rows for samples that have fewer
     volumes : (B, K)           wanted volume of each class in pixels; nan = free; None = all free
+    object_volumes : mapping   class -> (N,) or (B, N) wanted pixels of the object of each star
+                               centre, in the order of `centres`; nan = free
     fixed : (B, *S) or (*S)    integers: the label of the label map that a pixel must have, below
                                0 = free; None = all free. A hard constraint, before every prior
     extents : mapping          class -> classes that together make up its object, itself included
@@ -37,6 +39,7 @@ class Scene:
     volumes: "Tensor | None" = None
     extents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     fixed: "Tensor | None" = None
+    object_volumes: Mapping[int, "Tensor"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:

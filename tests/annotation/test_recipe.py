@@ -68,6 +68,16 @@ def test_what_is_hard_to_write_comes_back(tmp_path: Path) -> None:
     assert back.file == tmp_path / "r.toml"
 
 
+def test_a_free_object_beside_one_with_a_volume_comes_back_and_older_recipes_have_none(
+    tmp_path: Path,
+) -> None:
+    file = write_recipe(tmp_path / "r.toml", fresh(150))
+    assert read_recipe(file).state.settings.object_volumes == {1: (None, 400.0)}
+    head, _, tail = file.read_text().partition("[object_volumes]")
+    file.write_text(head + tail[tail.index("[painted]") :])
+    assert read_recipe(file).state.settings.object_volumes == {}
+
+
 def test_every_field_of_settings_is_written() -> None:
     known = {*SCALARS, *TABLES, "priors", "painted"}
     assert known == {one.name for one in fields(Settings)}
@@ -205,6 +215,16 @@ def stars(settings: Settings) -> Settings:
     )
 
 
+def objects(settings: Settings) -> Settings:
+    """Ask for a volume of one of two cores that touch; the other is free."""
+    return replace(
+        settings,
+        priors=(*settings.priors, PriorChoice("star", {"label": 2})),
+        centres={2: ((40.0, 43.0), (40.0, 56.0))},
+        object_volumes={2: (170.0, None)},
+    )
+
+
 def test_without_priors_a_recipe_gives_the_threshold(tmp_path: Path) -> None:
     recipe = solved(ramp(), "YX", lambda settings: replace(settings, priors=()))
     found = replay(read_recipe(write_recipe(tmp_path / "r.toml", recipe)), ramp(), Bright())
@@ -223,7 +243,15 @@ def work(state: State) -> State:
 
 @pytest.mark.parametrize(
     "case",
-    ["priors", "region", "plane", "inverted colours", "paint and locked objects", "converged"],
+    [
+        "priors",
+        "region",
+        "plane",
+        "inverted colours",
+        "paint and locked objects",
+        "converged",
+        "volume of an object",
+    ],
 )
 def test_a_replay_gives_the_pixels_that_were_seen(case: str, tmp_path: Path) -> None:
     array, axes, model, options = ramp(), "YX", Bright(), {}
@@ -238,12 +266,17 @@ def test_a_replay_gives_the_pixels_that_were_seen(case: str, tmp_path: Path) -> 
         options = {"make": work}
     elif case == "converged":
         options = {"change": lambda one: replace(stars(one), replay=False, sweeps=400)}
+    elif case == "volume of an object":
+        options = {"change": objects}
     options.setdefault("change", stars)
     recipe = solved(array, axes, model=model, **options)
     assert recipe.state.draft.array().any()
     found = replay(read_recipe(write_recipe(tmp_path / "r.toml", recipe)), array, model)
     assert (found.labels == recipe.state.draft.array()).all()
     assert (found.differing, found.notes) == (0, ())
+    if case == "volume of an object":
+        assert "centre 1: 170 of 170 px" in found.frame.certificates["star"].message
+        assert found.frame.certificates["star"].satisfied
     if case == "paint and locked objects":
         assert (found.labels[disc(90, 75, 70, 6)] == 2).all()
         assert (found.labels[disc(90, 20, 20, 4)] == 1).all()

@@ -57,9 +57,13 @@ def test_settings_go_through_json_unchanged() -> None:
 
 
 def test_every_field_of_settings_is_written_or_kept_as_pixels() -> None:
-    assert set(settings_to_dict(Settings())) | set(SEPARATE) >= {
-        one.name for one in fields(Settings)
-    }
+    assert set(settings_to_dict(SETTINGS)) | set(SEPARATE) >= {one.name for one in fields(Settings)}
+
+
+def test_volumes_of_objects_are_absent_from_files_that_have_none_and_from_older_ones() -> None:
+    plain = settings_to_dict(replace(SETTINGS, object_volumes={}))
+    assert "object_volumes" not in plain
+    assert settings_from_dict(plain).object_volumes == {}
 
 
 def test_states_of_a_day_go_through_json_unchanged() -> None:

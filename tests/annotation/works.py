@@ -29,6 +29,7 @@ SETTINGS = Settings(
     ),
     centres={1: ((3.5, 4.25), (1e-3, 7.0)), 2: ((5.0, 6.0),)},
     volumes={1: 1234.5},
+    object_volumes={1: (None, 400.0)},
 )
 
 
@@ -74,7 +75,9 @@ def step(state: State, chance: np.random.Generator) -> State:
         draft = np.array(disc(side, side / 2, side / 2, 100 * settings.temperature), np.uint8)
         return replace(state, settings=settings, draft=state.draft.with_array(draft))
     if kind == "click":
-        settings = replace(state.settings, centres={1: ((y, x),)})
+        settings = replace(
+            state.settings, centres={1: ((y, x),)}, object_volumes={1: (round(x + 1),)}
+        )
         return replace(state, settings=settings)
     if not state.things:
         return state

@@ -1,6 +1,7 @@
 """Say in a few words what a step changed, to stand beside undo."""
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 from ..session import PriorChoice, Settings
@@ -57,7 +58,21 @@ def _settings(before: Settings, after: Settings, names: dict[int, str]) -> str:
         if old_volume != new_volume:
             name = names.get(label, label)
             return f"volume of {name} {new_volume:,.0f} px" if new_volume else f"free {name}"
-    return _priors(before, after) or ("settings" if before != after else "")
+    return (
+        _objects(before, after, names)
+        or _priors(before, after)
+        or ("settings" if before != after else "")
+    )
+
+
+def _objects(before: Settings, after: Settings, names: dict[int, str]) -> str:
+    for label in sorted({*before.object_volumes, *after.object_volumes}):
+        rows = (one.object_volumes.get(label, ()) for one in (before, after))
+        for number, (old, new) in enumerate(zip_longest(*rows), 1):
+            if old != new:
+                name = f"object {number} of {names.get(label, label)}"
+                return f"volume of {name} {new:,.0f} px" if new else f"free {name}"
+    return ""
 
 
 def _priors(before: Settings, after: Settings) -> str:

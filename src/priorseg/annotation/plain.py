@@ -10,6 +10,7 @@ from ..evaluation.strict import many, read_table, required, text
 from ..session import PriorChoice, Settings
 
 SEPARATE = ("painted",)  # fields of `Settings` that are kept as pixels, not as text
+ADDED = ("object_volumes",)  # unknown to the first version; left out of files where empty
 DEEPEST = 8
 
 
@@ -24,6 +25,7 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
         one.name: to_plain(getattr(settings, one.name), one.name)
         for one in fields(settings)
         if one.name not in ("priors", *SEPARATE)
+        and (getattr(settings, one.name) or one.name not in ADDED)
     }
     plain["priors"] = [
         {
@@ -49,6 +51,8 @@ def settings_from_dict(table: Any, where: str = "settings") -> Settings:
             continue
         if one.name == "priors":
             keys[one.name] = required(many(_prior, least=0))
+        elif one.name in ADDED:
+            keys[one.name] = _mapping, {}
         elif one.default is not MISSING:
             keys[one.name] = _like(one.default), one.default
         else:

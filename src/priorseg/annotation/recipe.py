@@ -84,7 +84,11 @@ def recipe_text(what: "State | Recipe") -> str:
             {**choice, "settings": {key: _out(one) for key, one in choice["settings"]["pairs"]}}
             for choice in settings["priors"]
         ],
-        **{name: {str(k): _out(one) for k, one in settings[name]["pairs"]} for name in TABLES},
+        **{
+            name: {str(k): _out(one) for k, one in settings[name]["pairs"]}
+            for name in TABLES
+            if name in settings
+        },
         "object": plain["things"],
         **{name: to_text(raster) for name, raster in state.rasters().items()},
     }

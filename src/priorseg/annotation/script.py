@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..session import PriorChoice
+from .plain import ADDED
 from .recipe import SCALARS, TABLES, Recipe, as_recipe
 from .replaying import square_of
 from .state import State
@@ -69,6 +70,7 @@ def as_python(what: State | Recipe) -> str:
     fixed = fixed_pixels(state)
     settings = state.settings
     scalars = {name: getattr(settings, name) for name in (*SCALARS, *TABLES)}
+    scalars = {name: one for name, one in scalars.items() if one or name not in ADDED}
     return _PROGRAM.format(
         title=_words(picture.name),
         image=repr(picture.path or "IMAGE.tif"),

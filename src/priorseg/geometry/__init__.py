@@ -12,6 +12,7 @@ from .isotonic import block_mean, tree_isotonic, tree_isotonic_blocks
 from .rays import ray_forest, ray_tree, topological_order
 from .settled import hulls_around, settle_rays
 from .transport import assign_volumes
+from .tree_volumes import closure_with_volumes, tree_shifts
 from .volume_closure import closure_with_volume
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "block_mean",
     "closed_subset",
     "closure_with_volume",
+    "closure_with_volumes",
     "convex_hull_mask",
     "convex_star_closure",
     "disc_counts",
@@ -39,4 +41,5 @@ __all__ = [
     "topological_order",
     "tree_isotonic",
     "tree_isotonic_blocks",
+    "tree_shifts",
 ]

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QSizePolicy, QWidget
 from . import strings
 from .forms import NAME_WIDTH
 from .keyed import Keyed
+from .object_row import ObjectRow
 from .proposal_row import ProposalRow
 from .volume_row import VolumeRow
 from .widgets import button, column, describe, row
@@ -33,11 +34,12 @@ def parse_radii(text: str) -> tuple[float, ...]:
 class ClassDetails(QWidget):
     """Edit what the priors of the selected class need.
 
-    Signals: ``volume(pixels, dragging)``, ``place()``, ``clear()``, ``radii(tuple)``,
+    Signals: ``volume(pixels, dragging)``, ``freed()``, ``place()``, ``clear()``, ``radii(tuple)``,
     ``auto()``, ``circles(bool)``, ``wrong(sentence)``.
     """
 
     volume = Signal(float, bool)
+    freed = Signal()
     place = Signal()
     clear = Signal()
     radii = Signal(object)
@@ -51,6 +53,9 @@ class ClassDetails(QWidget):
         self.volumes = VolumeRow()
         self.volumes.wanted.connect(self.volume)
         self.target = self.volumes.target
+        self.objects = ObjectRow()
+        self.objects.freed.connect(self.freed)
+        layout.addWidget(self.objects)
         layout.addWidget(self.volumes)
         layout.addLayout(self._centre_row())
         self.proposals = ProposalRow()
@@ -60,8 +65,9 @@ class ClassDetails(QWidget):
     def controls(self) -> list[QWidget]:
         """Give the controls, from top to bottom."""
         return [
-            *self.volumes.controls(), self.place_button, self.clear_button,
-            *self.proposals.controls(), self.radii_field, self.auto_button, self.circles_button,
+            self.objects.box, self.objects.free, *self.volumes.controls(),
+            self.place_button, self.clear_button, *self.proposals.controls(),
+            self.radii_field, self.auto_button, self.circles_button,
         ]  # fmt: skip
 
     def _centre_row(self):

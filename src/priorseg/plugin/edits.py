@@ -9,7 +9,8 @@ from ..session import PriorChoice, Settings
 SMOOTHERS = ("threshold_dynamics", "total_variation")
 RADII = (2.0, 4.0, 8.0, 12.0, 16.0)
 
-Centres = Mapping[int, Sequence[tuple[float, float]]]
+Point = tuple[float, float]
+Centres = Mapping[int, Sequence[Point]]
 
 
 def _without(settings: Settings, names: Iterable[str]) -> tuple[PriorChoice, ...]:
@@ -116,8 +117,35 @@ def with_volume(settings: Settings, label: int, pixels: float | None) -> Setting
 
 
 def with_centres(settings: Settings, centres: Centres) -> Settings:
-    """Replace the star centres."""
-    return replace(settings, centres={key: tuple(points) for key, points in centres.items()})
+    """Replace the star centres; volumes of objects go along with theirs."""
+    wanted = {key: tuple(points) for key, points in centres.items()}
+    volumes = {
+        key: _carried(row, settings.centres[key], wanted.get(key, ()))
+        for key, row in settings.object_volumes.items()
+    }
+    return replace(settings, centres=wanted, object_volumes=volumes)
+
+
+def _carried(
+    row: Sequence[float | None], before: Sequence[Point], after: Sequence[Point]
+) -> tuple[float | None, ...]:
+    """Give volumes to centres of which some were dragged, or else some came or went."""
+    if len(before) == len(after):
+        return tuple(row)
+    known = dict(zip(before, row, strict=True))
+    return tuple(known.get(point) for point in after)
+
+
+def with_volume_of(
+    settings: Settings, label: int, place: int | None, pixels: float | None
+) -> Settings:
+    """Ask for a volume of the object of a centre, by its place, or of the class; None = free."""
+    if place is None:
+        return with_volume(settings, label, pixels)
+    points = settings.centres.get(label, ())
+    row = list(settings.object_volumes.get(label, [None] * len(points)))
+    row[place] = None if pixels is None else float(pixels)
+    return replace(settings, object_volumes={**settings.object_volumes, label: tuple(row)})
 
 
 def family(certificate: str) -> tuple[str, int | None]:

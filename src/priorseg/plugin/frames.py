@@ -78,6 +78,8 @@ class FrameFlow:
         elif "outside the region" in message:
             remove = desk.pointing.remove_centres
             panel.priors.notice.say(message, BAD, strings.REMOVE_CENTRES, remove)
+        elif desk.settings.object_volumes and "object" in message:
+            panel.priors.notice.say(message, BAD, strings.FREE_OBJECTS, panel.priors.free_objects)
         else:
             panel.priors.notice.say(message, BAD, strings.TRAINED, desk.reset)
 

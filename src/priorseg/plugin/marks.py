@@ -32,6 +32,7 @@ class CentreLayer:
 
     changed = Signal(bool)  # True while a point is dragged
     placed = Signal(int)  # a point was added for this label
+    picked = Signal(int, int)  # a point was selected: its label, its place among those of the label
     lost = Signal()  # the layer was deleted
     refused = Signal()  # a point was put where `allowed` says no, and taken back
 
@@ -160,6 +161,7 @@ class CentreLayer:
         if self.layer is not None:
             self.layer.events.data.disconnect(self._on_data)
             self.layer.events.set_data.disconnect(self._on_drawn)
+            self.layer.selected_data.events.items_changed.disconnect(self._on_selected)
 
     def on_removed(self, layer: Layer) -> None:
         """React to a layer that someone deleted."""
@@ -183,6 +185,7 @@ class CentreLayer:
         self.viewer.add_layer(layer)
         layer.events.data.connect(self._on_data)
         layer.events.set_data.connect(self._on_drawn)
+        layer.selected_data.events.items_changed.connect(self._on_selected)
         self.layer = layer
 
     def _on_data(self, event: Any) -> None:
@@ -217,6 +220,17 @@ class CentreLayer:
     def _unselect(self) -> None:
         if self.layer is not None:
             self.layer.selected_data = set()
+
+    def _on_selected(self, _event: Any = None) -> None:
+        if not self._quiet:
+            QTimer.singleShot(0, self._pick)  # a point that is placed is unselected by then
+
+    def _pick(self) -> None:
+        chosen = [] if self.layer is None else list(self.layer.selected_data)
+        if len(chosen) == 1 and len(self.layer.features) == len(self.layer.data):
+            labels = self.layer.features["label"].to_numpy()
+            label = int(labels[chosen[0]])
+            self.picked.emit(label, int((labels[: chosen[0]] == label).sum()))
 
     def _on_drawn(self) -> None:
         if self._quiet or self.layer is None or len(self.layer.features) != len(self.layer.data):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from . import edits, strings
@@ -114,6 +115,35 @@ class Classes:
         soft = sum(float(frame.probs[part].sum()) for part in parts)
         return soft, self.counts(frame.counts)[label]
 
+    def volume_shown(
+        self,
+        settings: "Settings",
+        frame: "Frame | None",
+        label: int,
+        network: int,
+        place: int | None,
+    ) -> dict[str, Any]:
+        """Give what `VolumeRow.show_target` is told of a class, or of the object of a centre."""
+        target, soft, hard, pixels = settings.volumes.get(label), None, None, 1
+        if frame is not None:
+            pixels = prod(part.stop - part.start for part in frame.region)
+            hard = self.counts(frame.counts)[label]
+            if frame.final and label in settings.volumes:  # nobody reads it off a sketch
+                soft, hard = self.volumes(frame, label)
+        if place is not None:
+            row = settings.object_volumes.get(label)
+            target, soft = row[place] if row else None, None
+            hard = object_size(frame, label, place)
+            network = round(target or hard or 0)
+        return {
+            "target": target,
+            "network": network,
+            "pixels": pixels,
+            "soft": soft,
+            "hard": hard,
+            "single": place is not None,
+        }
+
     def marks(self, frame: "Frame | None") -> dict[tuple[str, int], tuple[str, str]]:
         """Give the mark and the message of each (kind, label) that a frame certifies."""
         if frame is None:
@@ -143,3 +173,10 @@ class Classes:
         name, label = edits.family(key)
         title = strings.CERTIFICATES.get(name, name.replace("_", " "))
         return f"{title}, {self.objects.get(label, label)}" if label is not None else title
+
+
+def object_size(frame: "Frame | None", label: int, place: int) -> int | None:
+    """Give the pixels of the object of a centre in the label map, where that is certified."""
+    certificates = () if frame is None else tuple(frame.certificates.values())
+    sizes = next((one.objects[label] for one in certificates if label in one.objects), ())
+    return sizes[place] if place < len(sizes) else None

@@ -40,6 +40,7 @@ class Pointing:
         live.hiding.connect(self.on_hiding)
         centres.changed.connect(self.on_centres)
         centres.placed.connect(self.on_placed)
+        centres.picked.connect(priors.choose_object)
         centres.lost.connect(self.on_lost)
         self.proposing = Proposing(desk)  # hears of Clear when the centres are gone
         self.review = Review(desk, self.proposing)

@@ -70,6 +70,8 @@ class PriorsSection(QWidget):
             layout.addWidget(widget)
         details = self.details
         details.volume.connect(self._on_volume)
+        details.freed.connect(lambda: self._ask(None))
+        details.objects.chosen.connect(self._show_details)
         details.place.connect(lambda: self.place.emit(self.label))
         details.clear.connect(lambda: self.clear.emit(self.label))
         details.radii.connect(self._on_radii)
@@ -227,18 +229,13 @@ class PriorsSection(QWidget):
         if self.classes is None:
             return
         label, settings, frame = self.label, self.settings, self._frame
-        soft = hard = None
-        pixels = 1
-        if frame is not None:
-            rows, columns = frame.region
-            pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
-            hard = self.classes.counts(frame.counts)[label]
-            if frame.final and label in settings.volumes:  # nobody reads it off a sketch
-                soft, hard = self.classes.volumes(frame, label)
-        self.details.volumes.show_target(
-            settings.volumes.get(label), self._network.get(label, 0), pixels, soft, hard
+        points, wanted = settings.centres.get(label, ()), settings.object_volumes.get(label, ())
+        self.details.objects.show_points(label, points, wanted)
+        shown = self.classes.volume_shown(
+            settings, frame, label, self._network.get(label, 0), self.details.objects.place
         )
-        self.details.show_centres(settings.centres.get(label, ()), self._armed == label)
+        self.details.volumes.show_target(**shown)
+        self.details.show_centres(points, self._armed == label)
         self.details.show_radii(edits.convex_radii(settings))
 
     def edit(self, settings: Settings, dragging: bool = False) -> None:
@@ -275,7 +272,22 @@ class PriorsSection(QWidget):
         self.selected.emit(label)
 
     def _on_volume(self, pixels: float, dragging: bool) -> None:
-        self.edit(edits.with_volume(self.settings, self.label, round(pixels)), dragging)
+        self._ask(round(pixels), dragging)
+
+    def _ask(self, pixels: int | None, dragging: bool = False) -> None:
+        """Ask for a volume of the class, or of the object that is chosen; None = free."""
+        place = self.details.objects.place
+        self.edit(edits.with_volume_of(self.settings, self.label, place, pixels), dragging)
+
+    def free_objects(self) -> None:
+        """Ask for no volume of any single object."""
+        self.edit(replace(self.settings, object_volumes={}))
+
+    def choose_object(self, label: int, place: int) -> None:
+        """Show the volume of the object of a centre."""
+        self.table.select(label)
+        self._show_details()
+        self.details.objects.choose(place)
 
     def _on_radii(self, radii: tuple[float, ...]) -> None:
         labels = {*edits.convex_labels(self.settings), self.label}

@@ -54,6 +54,15 @@ TIP_ROW_KEY = "{tip} The next one: {key}"
 NESTED = "{inner} inside {outer}"
 TIP_NESTED = "Keep the inner class inside the outer one."
 
+OBJECT_VOLUME, WHOLE_CLASS = "object", "all: volume of the class"
+ONE_OBJECT, SIZED_OBJECT = "{number}: y {y:.0f}, x {x:.0f}", " · {pixels:,.0f} px"
+TIP_OBJECT_VOLUME = (
+    "Whose volume the fields below ask for: of the whole class, or of the object of one centre. "
+    "Choose it here, or click its centre in the image. The other objects stay free."
+)
+FREE_OBJECT, TIP_FREE_OBJECT = "Free", "Leave the volume of this object free."
+FREE_OBJECTS = "Free the objects"
+OBJECT_NOW, OBJECT_FREE = "now: label {hard:,} px", "free · now {hard:,} px"
 CENTRE = "centre"
 NO_CENTRE = "none yet"
 ONE_CENTRE = "y {y:.0f}, x {x:.0f}"

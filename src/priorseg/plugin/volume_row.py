@@ -68,7 +68,14 @@ class VolumeRow(QWidget):
         self._show_unit()
 
     def show_target(
-        self, target: float | None, network: int, pixels: int, soft: float | None, hard: int | None
+        self,
+        target: float | None,
+        network: int,
+        pixels: int,
+        soft: float | None,
+        hard: int | None,
+        *,
+        single: bool = False,
     ) -> None:
         """Show the wanted volume, the network's own and what is there now.
 
@@ -78,8 +85,11 @@ class VolumeRow(QWidget):
         network : int    pixels by the network alone; the slider's middle
         pixels : int     of the region
         soft, hard : float, int   sum of probabilities and pixels of the label map, if known
+        single : bool    it is that of one object: `network` is only where the slider begins
         """
         self._pixels, self._hard = max(pixels, 2), hard or 0
+        for part in (self.paint, self.lock):
+            part.setVisible(not single)
         middle, pixels = max(network, 1), self._pixels
         self.target.trained = float(middle)
         low = max(1, min(middle // 4, pixels // 2))
@@ -89,9 +99,15 @@ class VolumeRow(QWidget):
         self._show_unit()
         if not self.target.bar.isSliderDown():
             self.target.set(network if target is None else target)
+        field, free = self.target.field, target is None and not single
+        field.setEnabled(not free)
+        field.setToolTip(strings.TIP_FREE_VOLUME if free else self.target.bar.toolTip())
         self.current.setEnabled(bool(hard))
         self.lock.setEnabled(target is not None)
-        self._tell(target, network, soft, hard)
+        if single:
+            self._tell_object(target, hard)
+        else:
+            self._tell(target, network, soft, hard)
 
     def _show_unit(self, _index: int = 0) -> None:
         """Show the number in the chosen unit."""
@@ -106,10 +122,7 @@ class VolumeRow(QWidget):
     def _tell(
         self, target: float | None, network: int, soft: float | None, hard: int | None
     ) -> None:
-        """Write what `show_target` was told; a free volume has no number to ask for."""
-        field = self.target.field
-        field.setEnabled(target is not None)
-        field.setToolTip(strings.TIP_FREE_VOLUME if target is None else self.target.bar.toolTip())
+        """Write what `show_target` was told of a class."""
         if target is None:
             text = strings.NETWORK_VOLUME if hard is None else strings.FREE_VOLUME
             share = 100 * (network if hard is None else hard) / self._pixels
@@ -121,6 +134,11 @@ class VolumeRow(QWidget):
         if soft is not None and hard is not None:
             text += "\n" + strings.SOFT_HARD.format(soft=soft, hard=hard) + self._in_area(hard)
         self._share.setText(text)
+
+    def _tell_object(self, target: float | None, hard: int | None) -> None:
+        """Write what `show_target` was told of one object."""
+        text = strings.OBJECT_FREE if target is None else strings.OBJECT_NOW
+        self._share.setText("" if hard is None else text.format(hard=hard) + self._in_area(hard))
 
     def _in_area(self, pixels: int) -> str:
         return f" = {pixels * self._area:.4g} {self._unit}²" if self._area else ""

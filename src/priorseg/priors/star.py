@@ -1,7 +1,6 @@
 """Star-shaped objects about given centres."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,8 @@ from ..geometry import (
     ancestor_closure,
     closure_with_volume,
     max_weight_closure,
-    ray_tree,
     settle_rays,
     star_violations,
-    topological_order,
 )
 from ..kernels.isotonic import TreeIsotonic
 from ..links import SOFTMAX, Link
@@ -25,17 +22,17 @@ from ..prior import (
     Certificate,
     Dual,
     Prior,
-    as_floats,
     check_labels,
     recovered_height,
     whole_numbers,
 )
 from ..scene import Scene
 from ..spec import register
+from .object_volumes import Objects, sized_objects, tree_counts
 from .ranking import Ranking, as_array, holds, members, relabel
+from .star_trees import Points, ray_trees, sample_centres
 
 MUST, NEVER = 1e6, -1e13  # weights of pixels that earlier priors have settled
-Points = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,13 @@ class _Prep:
     link: Link
     centres: tuple[Points, ...]  # of each sample
     forests: np.ndarray  # (B, Y * X) int32, parents without the rays that prescribed pixels cut
+    owners: np.ndarray  # (B, Y * X) int32, the centre in which the ray of a pixel ends; -1 = none
+    objects: Objects | None = None  # where single objects have a volume
+
+    @property
+    def tracked(self) -> tuple[Tensor, ...]:
+        """Give what may take gradients."""
+        return () if self.objects is None else (self.objects.asked,)
 
     def distance(self, sample: int, shape: tuple[int, ...]) -> np.ndarray:
         """Give the squared distance of every pixel to the nearest centre, (Y, X).
@@ -60,58 +64,6 @@ class _Prep:
         return np.asarray(away**2).reshape(shape)
 
 
-@lru_cache(maxsize=4)
-def _tree(shape: tuple[int, int], centres: Points) -> tuple[np.ndarray, np.ndarray]:
-    """Give the forest of rays; without a centre every pixel is a root, which asks for nothing."""
-    if centres:
-        parent = ray_tree(shape, np.array(centres, dtype=np.float64))
-    else:
-        parent = np.arange(shape[0] * shape[1], dtype=np.int32)
-    order = topological_order(parent)
-    parent.setflags(write=False)
-    order.setflags(write=False)
-    return parent, order
-
-
-def sample_centres(centres: object, batch: int, label: int) -> list[Points]:
-    """Split star centres by sample.
-
-    Parameters
-    ----------
-    centres : (N, 2) for all samples, or (B, N, 2) with nan rows for missing ones, N >= 1
-    batch : int
-    label : int   for the error message
-
-    Returns
-    -------
-    list of points   one per sample; empty where all its rows are nan: its object is free
-
-    Raises
-    ------
-    ValueError  if the shape is wrong, or N is 0.
-    """
-    points = as_floats(centres, f"scene.centres[{label}]").detach().cpu()
-    if points.ndim == 1 and points.numel() == 2:
-        points = points.unsqueeze(0)
-    if points.ndim == 2:
-        points = points.expand(batch, *points.shape)
-    if points.ndim != 3 or points.shape[0] != batch or points.shape[2] != 2:
-        raise ValueError(
-            f"scene.centres[{label}] has shape {tuple(points.shape)}, it must be (N, 2) or "
-            f"({batch}, N, 2) pixel coordinates (y, x); star shape is 2-D for now."
-        )
-    if points.shape[1] == 0:
-        raise ValueError(
-            f"Star(label={label}) needs at least one centre: click inside the object, or take the "
-            "prior off the list. A row of nan leaves the object of a sample free."
-        )
-    found = []
-    for rows in points:
-        kept = rows[~rows.isnan().all(1)]
-        found.append(tuple((float(y), float(x)) for y, x in kept))
-    return found
-
-
 @register("star")
 class Star(Prior):
     """Make an object star-shaped about its centres in ``scene.centres[label]``.
@@ -120,7 +72,8 @@ class Star(Prior):
     may not rise outwards. The block is exact: isotonic regression of the object's log-odds on
     that tree, the global minimiser. Under nested labels the object is the label with everything
     inside it. In a sample whose centres are all nan the object is free, as a volume of nan is. 2-D
-    only.
+    only. ``scene.object_volumes[label]`` gives the object of each centre its own volume: with a
+    scalar for each tree the block stays exact.
 
     Parameters
     ----------
@@ -132,7 +85,7 @@ class Star(Prior):
 
     name = "star"
     stage = 3
-    reads = ("centres", "fixed")
+    reads = ("centres", "fixed", "object_volumes")
 
     def __init__(self, label: int) -> None:
         super().__init__()
@@ -143,7 +96,7 @@ class Star(Prior):
         return {"label": self.label}
 
     def prepare(self, scene: Scene, like: Tensor, *, link: Link = SOFTMAX) -> _Prep:
-        """See `Prior.prepare`; raises ValueError without a centre inside the image."""
+        """See `Prior.prepare`; raises ValueError for centres or volumes that cannot be."""
         if like.ndim != 4:
             raise ValueError("Star is 2-D for now: solve a volume plane by plane.")
         check_labels([self.label], like.shape[1], link, "Star")
@@ -154,13 +107,17 @@ class Star(Prior):
             )
         shape = (int(like.shape[2]), int(like.shape[3]))
         points = sample_centres(scene.centres[self.label], like.shape[0], self.label)
-        trees = [_tree(shape, row) for row in points]
+        trees = [ray_trees(shape, row) for row in points]
         extent = scene.extent(self.label)
         if len(set(extent)) >= link.label_count(like.shape[1]):
             raise ValueError(f"Star(label={self.label}): the object {extent} is the whole image.")
-        parents, orders = (np.stack([tree[part] for tree in trees]) for part in (0, 1))
+        parents, orders, owners = (np.stack([tree[part] for tree in trees]) for part in range(3))
         channels = link.object_channels(self.label, extent)
-        return _Prep(parents, orders, channels, extent, link, tuple(points), parents)
+        objects = sized_objects(scene, self.label, owners, extent)
+        if objects is not None:
+            objects.check(f"label {self.label}")
+        kept = tuple(points)
+        return _Prep(parents, orders, channels, extent, link, kept, parents, owners, objects)
 
     def narrow(self, allowed: Tensor, prep: _Prep) -> tuple[Tensor, _Prep]:
         """Take in the rays of prescribed pixels, and leave out what lies behind others.
@@ -169,14 +126,19 @@ class Star(Prior):
         """
         must, never = (as_array(mask) for mask in settled(allowed, prep.extent))
         rows = zip(must, never, prep.parents, prep.orders, strict=True)
-        found = [settle_rays(*row) for row in rows]
-        inside, outside = (
-            torch.as_tensor(np.stack([row[part] for row in found]), device=allowed.device)
-            for part in (0, 1)
+        held, barred, forests = map(
+            np.stack, zip(*(settle_rays(*row) for row in rows), strict=True)
         )
+        prep = replace(prep, forests=forests)
+        if prep.objects is not None:
+            flat = (part.reshape(len(part), -1) for part in (held, barred))
+            *masks, objects = prep.objects.settled(*flat)
+            held, barred = (mask.reshape(held.shape) for mask in masks)
+            prep = replace(prep, objects=objects)
+        inside, outside = (torch.as_tensor(mask, device=allowed.device) for mask in (held, barred))
         member = members(prep.extent, allowed.shape[1], inside)
         allowed = allowed & ~(inside.unsqueeze(1) & ~member) & ~(outside.unsqueeze(1) & member)
-        return allowed, replace(prep, forests=np.stack([row[2] for row in found]))
+        return allowed, prep
 
     def start(self, u: Tensor, prep: _Prep) -> Dual:
         """See `Prior.start`."""
@@ -191,11 +153,13 @@ class Star(Prior):
         *,
         height: Tensor | None = None,
     ) -> Dual:
-        """Fit the log-odds on the tree exactly; see `Prior.step`."""
+        """Fit the log-odds on the tree exactly, and to the volumes; see `Prior.step`."""
         if height is None:
             height = recovered_height(u, self.field(u, dual, prep), temperature, prep.link)
         odds = prep.link.log_odds(height, prep.channels, temperature)
         fit = TreeIsotonic.apply(odds, prep.forests, prep.orders)  # type: ignore[no-untyped-call]
+        if prep.objects is not None:
+            fit = fit + prep.objects.shift(fit, temperature)
         return (odds - fit,)
 
     def field(self, u: Tensor, dual: Dual, prep: _Prep) -> Tensor:
@@ -219,21 +183,37 @@ class Star(Prior):
         one = slice(sample, sample + 1)
         parents, orders, forests = prep.parents[one], prep.orders[one], prep.forests[one]
         centres = prep.centres[one]
-        return replace(prep, parents=parents, orders=orders, centres=centres, forests=forests)
+        objects = None if prep.objects is None else prep.objects.pick(sample)
+        return replace(
+            prep,
+            parents=parents,
+            orders=orders,
+            centres=centres,
+            forests=forests,
+            owners=prep.owners[one],
+            objects=objects,
+        )
 
     def harden(
         self, labels: Tensor, probs: Tensor | Ranking, prep: _Prep, *, size: int | None = None
     ) -> Tensor:
-        """Give the heaviest star-shaped object, or the heaviest of a size in pixels."""
+        """Give the heaviest star-shaped object, or the heaviest of a size in pixels.
+
+        Objects with a volume of their own get it where what is settled leaves it.
+        """
         ranking, masks = Ranking.of(probs), []
         for sample, weight in enumerate(self.weights(ranking, prep)):
             parent, order = prep.parents[sample], prep.orders[sample]
-            if ranking.fixed is not None:
-                must, never, parent = settle_rays(weight == MUST, weight == NEVER, parent, order)
+            must, never = weight == MUST, weight == NEVER
+            if ranking.fixed is not None or (prep.objects is not None and (must | never).any()):
+                must, never, parent = settle_rays(must, never, parent, order)
                 weight = np.where(must, MUST, np.where(never, NEVER, weight))
                 if size is not None:
                     size = min(max(size, int(must.sum())), weight.size - int(never.sum()))
-            if size is not None:
+            if prep.objects is not None:
+                objects = prep.objects.pick(sample)
+                mask = objects.harden(weight, (parent, order), (must, never), size)
+            elif size is not None:
                 mask = closure_with_volume(weight, parent, size, order)
             else:
                 mask = max_weight_closure(weight, parent, order)
@@ -249,14 +229,26 @@ class Star(Prior):
         ]
         return torch.as_tensor(np.stack(closed), device=mask.device)
 
-    def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
+    def broken(self, labels: Tensor, prep: _Prep) -> int:
         """Count object pixels whose next pixel towards the centre is outside."""
         mask = as_array(holds(labels, prep.extent))
-        count = sum(
+        return sum(
             int(star_violations(row, parent))
             for row, parent in zip(mask, prep.parents, strict=True)
         )
-        size = int(mask.sum())
+
+    def reached(self, labels: Tensor, prep: _Prep) -> bool:
+        """Say whether a label map is as near to this prior as prescribed pixels leave it."""
+        if prep.objects is not None:
+            mask = as_array(holds(labels, prep.extent).flatten(1))
+            if prep.objects.off(mask, prep.objects.volumes)[0]:
+                return False
+        return self.broken(labels, prep) == 0
+
+    def violation(self, labels: Tensor, prep: _Prep) -> Certificate:
+        """Count the pixels that break the star shape, and those that volumes are off by."""
+        mask = as_array(holds(labels, prep.extent))
+        count, size, off = self.broken(labels, prep), int(mask.sum()), 0
         text = f"{count} of {size} px of object {self.label} break the star shape"
         if count and prep.forests is not prep.parents:
             cut = int((prep.forests != prep.parents).sum())
@@ -268,4 +260,13 @@ class Star(Prior):
             text = f"object {self.label} has no centre: its shape is free"
         elif free:
             text += f"; free in {free} of {len(prep.centres)} samples, which have no centre"
-        return Certificate(count, count == 0, text, {self.label: count})
+        if prep.objects is not None:
+            off, told = prep.objects.off(mask.reshape(len(mask), -1), prep.objects.asked)
+            text += f"; volumes off by {off} px ({told})"
+            text += prep.objects.reason() if off else ""
+        flat, sizes = mask.reshape(len(mask), -1), {}
+        if len(flat) == 1:
+            row = tree_counts(flat, prep.owners, len(prep.centres[0]))[0]
+            sizes[self.label] = tuple(int(one) for one in row)
+        count += off
+        return Certificate(count, count == 0, text, {self.label: count}, sizes)

@@ -110,7 +110,7 @@ def label_groups(targets: np.ndarray, pixels: int, link: Link) -> tuple[Group, .
     tuple of (labels, volume); volume −1 = free; if none is free they sum to `pixels` exactly
     """
     if not isinstance(link, Ordered):
-        volumes = _rounded(targets, pixels)
+        volumes = whole_volumes(targets, pixels)
         return tuple(((label,), int(volume)) for label, volume in enumerate(volumes))
     groups: list[Group] = []
     members: list[int] = []
@@ -124,8 +124,8 @@ def label_groups(targets: np.ndarray, pixels: int, link: Link) -> tuple[Group, .
     return tuple(groups)
 
 
-def _rounded(targets: np.ndarray, pixels: int) -> np.ndarray:
-    """Round volumes of exclusive labels, (K,) int64; -1 = free."""
+def whole_volumes(targets: np.ndarray, pixels: int) -> np.ndarray:
+    """Round volumes of exclusive labels and keep their sum, (K,) int64; -1 = free."""
     free = np.isnan(targets)
     whole = np.where(free, -1, np.floor(np.nan_to_num(targets) + 1e-6)).astype(np.int64)
     goal = pixels if not free.any() else int(min(pixels, np.floor(np.nansum(targets) + 0.5)))

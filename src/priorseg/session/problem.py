@@ -18,6 +18,7 @@ from ..scene import Scene
 from ..spec import parameters, registered
 from .corrections import check_painted_volumes, fixed_labels, pooled_paint, volumes_with_room
 from .frame import Region
+from .objects import object_rows
 from .settings import Point, PriorChoice, Settings
 
 COARSEST = 4  # beyond, details go lost and the picture costs more than the solve
@@ -177,6 +178,7 @@ def make_scene(settings: Settings, problem: Problem, priors: Sequence[Prior]) ->
         centres=centres,
         volumes=_volume_row(settings, problem),
         fixed=fixed,
+        object_volumes=object_rows(settings),
     )
 
 
@@ -228,6 +230,10 @@ def coarsen(problem: Problem, settings: Settings, stride: int) -> tuple[Problem,
 
     scale = height * width / (problem.size[0] * problem.size[1])
     volumes = {key: pixels * scale for key, pixels in settings.volumes.items()}
+    objects = {
+        key: tuple(one and one * scale for one in row)
+        for key, row in settings.object_volumes.items()
+    }
     painted = settings.painted and pooled_paint(settings.painted, rows, columns, stride)
     return small, replace(
         settings,
@@ -235,6 +241,7 @@ def coarsen(problem: Problem, settings: Settings, stride: int) -> tuple[Problem,
         priors=tuple(_coarse_choice(choice, stride) for choice in settings.priors),
         centres={key: tuple(map(block, points)) for key, points in settings.centres.items()},
         volumes=volumes_with_room(fixed_labels(painted, small), volumes, small),
+        object_volumes=objects,
     )
 
 

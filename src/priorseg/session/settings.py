@@ -1,7 +1,7 @@
 """Everything a person can set, as one immutable value."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -78,6 +78,9 @@ class Settings:
     tol : float           stop once no probability changes by more; 0 = do all sweeps
     centres : mapping     label -> ((y, x), ...), pixels of the full image
     volumes : mapping     label -> wanted pixels of its object, > 0; an absent label is free
+    object_volumes : mapping   label -> wanted pixels of the object of each of its centres, in
+                          their order, > 0; None = free. Of labels without a centre they are
+                          dropped
     replay : bool         True: every full solve starts cold and does exactly `sweeps` sweeps, as
                           the trained network does, whatever was solved before.
                           False: go on from the last solution until `tol`.
@@ -99,6 +102,7 @@ class Settings:
     replay: bool = False
     painted: Painted | None = None
     scale: float = 1.0
+    object_volumes: Mapping[int, tuple[float | None, ...]] = field(default_factory=FrozenMap)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
@@ -122,3 +126,28 @@ class Settings:
         object.__setattr__(self, "priors", tuple(self.priors))
         object.__setattr__(self, "centres", FrozenMap(centres))
         object.__setattr__(self, "volumes", FrozenMap(volumes))
+        objects = _checked_objects(self.object_volumes, centres)
+        object.__setattr__(self, "object_volumes", FrozenMap(objects))
+
+
+def _checked_objects(
+    given: Mapping[int, Sequence[float | None]], centres: Mapping[int, tuple[Point, ...]]
+) -> dict[int, tuple[float | None, ...]]:
+    """Give the volumes of objects, without labels that have no centre or ask for nothing."""
+    found = {}
+    for label, row in given.items():
+        points = centres.get(int(label), ())
+        if points and len(row) != len(points):
+            raise ValueError(
+                f"Label {label} has {len(points)} centres, but volumes of {len(row)} objects: "
+                "give one for each centre, None = free."
+            )
+        for number, pixels in enumerate(row, 1):
+            if pixels is not None and not (math.isfinite(pixels) and pixels > 0):
+                raise ValueError(
+                    f"The volume of object {number} of label {label} must be a finite number of "
+                    f"pixels > 0, got {pixels}. None leaves it free."
+                )
+        if points and any(pixels is not None for pixels in row):
+            found[int(label)] = tuple(None if one is None else float(one) for one in row)
+    return found

@@ -18,6 +18,7 @@ from ..scene import Scene
 from ..solver import INERTIA, Solution, due, iterate, met, solve
 from .corrections import fixed_labels
 from .frame import Frame, count_labels, on_canvas
+from .objects import check_objects, objects_that_fit
 from .problem import Problem, active_priors, coarsen, enlarge, make_scene
 from .settings import Settings
 
@@ -102,8 +103,9 @@ class _Task:
         small, reduced = coarsen(problem, settings, stride)
         priors, messages = active_priors(reduced, small)
         scene = make_scene(settings, problem, priors)
+        check_objects(scene, priors, problem)
         if stride > 1:
-            scene = make_scene(reduced, small, priors)
+            scene = objects_that_fit(make_scene(reduced, small, priors), priors, small)
             messages.append(f"Preview on blocks of {stride} × {stride} px.")
         return cls(problem, small, settings, reduced, stride, priors, scene, tuple(messages))
 
