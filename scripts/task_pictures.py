@@ -26,12 +26,10 @@ def painted(window: Any) -> None:
     brush = panel.objects.brush_class
     brush.setCurrentIndex(brush.findData(2))
     panel.objects.paint_button.click()
-    labels, region = desk.shown.labels, desk.session.region
-    rows, columns = (labels == 2).nonzero()
+    rows, columns = (desk.shown.labels == 2).nonzero()
     layer = desk.canvas.corrections.layer
     layer.brush_size = 14
-    place = (region[0].start + rows.max() + 8, region[1].start + columns[rows.argmax()])
-    layer.paint(place, layer.selected_label)
+    layer.paint((rows.max() + 8, columns[rows.argmax()]), layer.selected_label)
     settle(window)
 
 

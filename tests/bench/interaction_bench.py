@@ -161,13 +161,6 @@ def note(work, stage, kind, desk, labels, truth, waited):
         work.held[stage] = all(one.satisfied for one in desk.shown.certificates.values())
 
 
-def full(desk, frame, shape):
-    """Give the labels of a frame in the whole image."""
-    labels = np.zeros(shape, np.uint8)
-    labels[desk.session.region] = frame.labels
-    return labels
-
-
 def settled(window, layer_before):
     """Wait for the result of another image."""
     desk = window.desk
@@ -179,13 +172,13 @@ def settled(window, layer_before):
 def one_image(person, kind, work, truth, clicks, waited):
     """Correct one image and write down every stage."""
     desk = person.desk
-    note(work, "network", kind, desk, full(desk, desk.plain, truth.shape), truth, waited)
-    note(work, "priors", kind, desk, full(desk, desk.shown, truth.shape), truth, 0.0)
+    note(work, "network", kind, desk, desk.plain.labels, truth, waited)
+    note(work, "priors", kind, desk, desk.shown.labels, truth, 0.0)
     person.window.panel.tabs.turn("objects")
     for number in range(1, clicks + 1):
-        found = worst(full(desk, desk.shown, truth.shape), truth)
+        found = worst(desk.shown.labels, truth)
         seconds = person.dab(*found) if found is not None else 0.0
-        note(work, f"{number} dabs", kind, desk, full(desk, desk.shown, truth.shape), truth,
+        note(work, f"{number} dabs", kind, desk, desk.shown.labels, truth,
              seconds)  # fmt: skip
     person.key(Qt.Key.Key_K)
     until(lambda: desk.annotator.present.kept.array().any(), patience=30)

@@ -104,6 +104,20 @@ def test_painted_pixels_stay_in_every_solve(desk) -> None:
     assert image in desk.viewer.layers
 
 
+def test_paint_outside_the_region_is_said_to_wait(desk) -> None:
+    desk.open()
+    desk.controller.region.suggest((48, 48), 40)
+    desk.run()
+    desk.viewer.reset_view()
+    desk.panel.tabs.turn("objects")
+    desk.panel.objects.paint_button.click()
+    desk.drag((6, 10), (6, 40))
+    desk.calm()
+    count = int((desk.controller.canvas.corrections.layer.data > 0).sum())
+    assert count > 20
+    assert f"{count} of them lie outside the region" in desk.panel.objects.painted.text()
+
+
 def test_a_locked_object_is_not_changed_by_priors_or_brush(desk) -> None:
     desk.open()
     frame = desk.run()

@@ -53,7 +53,7 @@ def proposed(nuclei: None, desk: Any) -> Any:
 
 def test_proposals_are_rings_and_are_counted(proposed, desk) -> None:
     assert len(rings(desk)) == 6
-    assert proposed.left.text() == "6 of 6 proposals left to look at"
+    assert proposed.left.text() == "6 of 6 proposals left to decide on"
     assert proposed.isVisible()
 
 

@@ -108,8 +108,12 @@ class ObjectsFlow:
     def show_painting(self) -> None:
         """Show whether the mouse paints, and how much is painted."""
         state = self.annotator.present
-        count = 0 if state is None else int(np.count_nonzero(state.painted.array()))
-        text = strings.PAINTED_PX.format(count=count) if count else strings.NOTHING_PAINTED
+        text = strings.NOTHING_PAINTED
+        if state is not None and (painted := state.painted.array()).any():
+            count = int(np.count_nonzero(painted))
+            text = strings.PAINTED_PX.format(count=count)
+            outside = count - int(np.count_nonzero(painted[self.desk.session.region]))
+            text += strings.PAINTED_OUTSIDE.format(count=outside) if outside else ""
         self.section.show_painting(self.desk.canvas.corrections.active, text)
 
     def _on_active(self, _event: object = None) -> None:

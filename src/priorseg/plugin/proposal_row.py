@@ -65,7 +65,7 @@ class ProposalRow(QWidget):
         ]  # fmt: skip
 
     def show_left(self, left: int, count: int) -> None:
-        """Say how many of all proposed centres are left to look at."""
+        """Say how many of all proposed centres are left to decide on."""
         text = strings.PROPOSALS_LEFT if left else strings.PROPOSALS_DONE
         self.left.setText(text.format(left=left, count=count))
         self.all_button.setVisible(left > 0)

@@ -168,7 +168,7 @@ PROPOSED = (
     "The network proposed {count} centres, drawn as rings: look at them one by one, or accept all. "
     "Drag one to move it, Delete removes it, Clear removes all; hold Space to pan."
 )
-PROPOSALS_LEFT = "{left} of {count} proposals left to look at"
+PROPOSALS_LEFT = "{left} of {count} proposals left to decide on"
 PROPOSALS_DONE = "All {count} proposals are looked at."
 ACCEPT, REJECT, ACCEPT_ALL = "Accept", "Reject", "Accept all"
 TIP_ACCEPT = "Make this centre your own: no later run changes it. Then look at the next."
