@@ -90,18 +90,25 @@ def phantom_folder(folder: Path, count: int = 3) -> Path:
     return folder
 
 
-def start(root: Path, images: Path, seed: int, *options: str) -> Window:
-    """Open a window, and wait until it has recovered what there is."""
+def prepare(root: Path, images: Path, seed: int, *options: str) -> Window:
+    """Start a process that opens its window when it is told to."""
     environment = {**os.environ, "PRIORSEG_SESSIONS": str(root)}
     command = [sys.executable, str(CHILD), str(images), str(seed), *options]
-    made = Window(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
+    pipe = subprocess.PIPE
+    return Window(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment))
+
+
+def start(window: Window) -> None:
+    """Let a process open its window, and wait until that has recovered what there is."""
+    assert window.process.stdin is not None
+    with window.process.stdin as stream:
+        stream.write("go\n")
     end = time.monotonic() + PATIENCE_S
-    while not made.said("ready"):
-        if made.process.poll() is not None or time.monotonic() > end:
-            stop(made)
+    while not window.said("ready"):
+        if window.process.poll() is not None or time.monotonic() > end:
+            stop(window)
             raise RuntimeError("The window never came to work.")
         time.sleep(0.02)
-    return made
 
 
 def stop(window: Window) -> None:
@@ -117,15 +124,17 @@ def kill_windows(root: Path, images: Path, kills: int, seed: int = 0) -> Iterato
     """Kill one window after another; each recovers what the last one left, and works on."""
     chance = np.random.default_rng((seed, 77))
     known: dict[str, str] = {}
-    window = start(root, images, seed)
+    window = prepare(root, images, 1000 * seed)
+    start(window)
     for kill in range(1, kills + 1):
+        after = prepare(root, images, 1000 * seed + kill, *(["look"] if kill == kills else []))
         time.sleep(chance.uniform(0, LONGEST_S))
         stop(window)
         broken = sessions_to_recover(root)
+        start(after)
         passed_over = sum(len(one.loaded.problems) for one in broken)
-        last, options = window, ["look"] if kill == kills else []
-        window = start(root, images, 1000 * seed + kill, *options)
-        verdict, known = judge(last, window, known, passed_over)
+        verdict, known = judge(window, after, known, passed_over)
+        window = after
         yield verdict
     window.process.wait(PATIENCE_S)
     assert window.said("closed")
