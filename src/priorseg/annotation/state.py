@@ -14,7 +14,7 @@ from .plain import settings_from_dict, settings_to_dict
 from .raster import Raster, Window, check_shape
 from .tile import digest_of
 
-VERSION = 1
+VERSION = 2  # 1 did not say whether grey was inverted
 MOST_LABELS = 254  # painted pixels hold label + 1 in one byte
 RASTERS = {"painted": "uint8", "draft": "uint8", "kept": "int32"}
 
@@ -98,6 +98,7 @@ class State:
     draft : Raster uint8           labels of the last final result, as seen
     kept : Raster int32            0 or the number of a thing
     things : tuple of Thing        the kept objects
+    inverted : bool                bright is made dark before the network sees it
 
     Raises
     ------
@@ -113,6 +114,7 @@ class State:
     draft: Raster
     kept: Raster
     things: tuple[Thing, ...] = field(default=())
+    inverted: bool = False
 
     def __post_init__(self) -> None:
         for name, dtype in RASTERS.items():
@@ -178,11 +180,12 @@ class State:
             "things": [
                 {one.name: getattr(thing, one.name) for one in _THING} for thing in self.things
             ],
+            "inverted": self.inverted,
         }
 
     @classmethod
     def from_dict(cls, table: Any, rasters: Mapping[str, Raster]) -> "State":
-        """Read what `to_dict` wrote.
+        """Read what `to_dict` wrote, also in version 1.
 
         Raises
         ------
@@ -191,12 +194,13 @@ class State:
         """
         if not isinstance(table, Mapping) or not isinstance(table.get("version"), int):
             raise ValueError("This is not a state of an annotation: it has no version.")
-        if table["version"] != VERSION:
+        if not 1 <= table["version"] <= VERSION:
             raise ValueError(
-                f"The state has version {table['version']}, this program reads {VERSION}. "
+                f"The state has version {table['version']}, this program reads 1 to {VERSION}. "
                 "Update priorseg."
             )
-        found = read_table(table, _STATE_KEYS, "state")
+        keys = {**_STATE_KEYS, **(_NEW_KEYS if table["version"] > 1 else {})}
+        found = read_table(table, keys, "state")
         found.pop("version")
         found.update({name: rasters[name] for name in RASTERS})
         return cls(**found)
@@ -269,7 +273,7 @@ _THING_KEYS = {
     "inside": required(_optional(whole(1, 2**31 - 1))),
 }
 _STATE_KEYS = {
-    "version": required(whole(VERSION, VERSION)),
+    "version": required(whole(1, VERSION)),
     "picture": required(lambda value, where: Picture(**read_table(value, _PICTURE_KEYS, where))),
     "model": required(_free_text),
     "model_sha256": required(_free_text),
@@ -279,3 +283,4 @@ _STATE_KEYS = {
         many(lambda value, where: Thing(**read_table(value, _THING_KEYS, where)), least=0)
     ),
 }
+_NEW_KEYS = {"inverted": required(flag)}  # since version 2

@@ -29,7 +29,8 @@ class Restoring:
     def begin(self, state: State) -> None:
         """Show what was done to an image that is opened."""
         self._waiting = None
-        if state.draft.array().any() or state.things or state.painted.array().any():
+        marked = state.draft.array().any() or state.painted.array().any()
+        if marked or state.things or state.inverted:
             self.show(state)
         else:
             self.draw(state)
@@ -69,6 +70,7 @@ class Restoring:
         self.busy = True
         try:
             self.draw(state)
+            desk.images.restore_inversion(state.inverted)
             fits = desk.classes is not None and state.model == desk.panel.model.name
             if fits:
                 desk.panel.priors.set_settings(state.settings)
