@@ -143,6 +143,31 @@ def test_a_recovered_session_knows_whether_grey_was_inverted(broken, desk, netwo
     assert len(networks["blobs"].runs) == 1
 
 
+@pytest.fixture
+def old(sessions_folder: Path) -> dict[str, Path]:
+    """Leave sessions of long ago: one ended properly, one broken off."""
+    import os
+
+    from priorseg.annotation.state import Picture, State
+    from priorseg.annotation.store import Store
+
+    made = {}
+    for name in ("closed", "broken"):
+        picture = Picture(name, None, name, (8, 8))
+        store = Store(sessions_folder, picture)
+        store.save(State.fresh(picture))
+        store.close() if name == "closed" else store.abandon()
+        os.utime(store.folder, (0, 0))
+        made[name] = store.folder
+    return made
+
+
+def test_old_closed_sessions_are_deleted_once_the_panel_is_open(old, desk) -> None:
+    desk.until(lambda: not old["closed"].exists())
+    assert "broken" in desk.panel.recovery.text
+    assert old["broken"].exists()
+
+
 @pytest.mark.parametrize("broken", [True], indirect=True)
 def test_a_broken_session_can_be_discarded_or_left(broken, desk, sessions_folder) -> None:
     bar = desk.panel.recovery

@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -19,7 +20,7 @@ from priorseg.annotation import sessions_to_recover
 CHILD = Path(__file__).with_name("window_killed.py")
 SIDE = 256
 PATIENCE_S = 240.0
-LONGEST_S = 10.0  # of work before a kill
+MOST_STATES, LONGEST_S = 12, 1.0  # before a kill: states that were given, and seconds after them
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,13 @@ class Window:
     def said(self, word: str) -> bool:
         return [word] in self.lines
 
+    def wait(self, done: Callable[["Window"], bool]) -> bool:
+        """Wait for what it reports; say whether that came before it ended or time was over."""
+        end = time.monotonic() + PATIENCE_S
+        while not done(self) and self.process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        return done(self)
+
     def of(self, kind: str) -> list[tuple[float, str, str]]:
         """Give time, image and state of the reports of a kind."""
         found = (one for one in self.lines if len(one) == 4 and one[0] == kind)
@@ -103,12 +111,9 @@ def start(window: Window) -> None:
     assert window.process.stdin is not None
     with window.process.stdin as stream:
         stream.write("go\n")
-    end = time.monotonic() + PATIENCE_S
-    while not window.said("ready"):
-        if window.process.poll() is not None or time.monotonic() > end:
-            stop(window)
-            raise RuntimeError("The window never came to work.")
-        time.sleep(0.02)
+    if not window.wait(lambda window: window.said("ready")):
+        stop(window)
+        raise RuntimeError("The window never came to work.")
 
 
 def stop(window: Window) -> None:
@@ -128,6 +133,7 @@ def kill_windows(root: Path, images: Path, kills: int, seed: int = 0) -> Iterato
     start(window)
     for kill in range(1, kills + 1):
         after = prepare(root, images, 1000 * seed + kill, *(["look"] if kill == kills else []))
+        window.wait(partial(has_given, count=int(chance.integers(MOST_STATES))))
         time.sleep(chance.uniform(0, LONGEST_S))
         stop(window)
         broken = sessions_to_recover(root)
@@ -138,6 +144,11 @@ def kill_windows(root: Path, images: Path, kills: int, seed: int = 0) -> Iterato
         yield verdict
     window.process.wait(PATIENCE_S)
     assert window.said("closed")
+
+
+def has_given(window: Window, count: int) -> bool:
+    """Say whether as many states came."""
+    return len(window.of("G")) >= count
 
 
 def judge(
