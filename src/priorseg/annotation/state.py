@@ -158,7 +158,7 @@ class State:
 
     def to_solve(self) -> Settings:
         """Give the settings with the painted pixels, as a session takes them."""
-        if all(piece.value == 0 for piece in self.painted.pieces):
+        if not self.painted.any():
             return self.settings
         return replace(self.settings, painted=Painted(self.painted.array()))
 

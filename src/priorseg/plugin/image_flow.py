@@ -6,7 +6,7 @@ import numpy as np
 
 from ..annotation.state import Picture, pixel_digest
 from ..session.adapting import adapted
-from ..session.image import describe, take_plane
+from ..session.image import describe, view_plane
 from . import strings
 from .pixels import read
 from .widgets import BAD, IDLE, WARN
@@ -147,9 +147,9 @@ class ImageFlow:
             return
         known = read(image)
         array = known["array"]
-        plane = take_plane(array, describe(array, axes=known["axes"]), session.plane)
+        plane = view_plane(array, describe(array, axes=known["axes"]), session.plane)
         path = getattr(image.source, "path", None)
-        digest = pixel_digest(np.asarray(plane))
+        digest = pixel_digest(plane)
         self.desk.annotator.open(
             Picture(
                 image.name, str(path) if path else None, digest, info.shape, session.plane,

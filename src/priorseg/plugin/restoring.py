@@ -29,7 +29,7 @@ class Restoring:
     def begin(self, state: State) -> None:
         """Show what was done to an image that is opened."""
         self._waiting = None
-        marked = state.draft.array().any() or state.painted.array().any()
+        marked = state.draft.any() or state.painted.any()
         if marked or state.things or state.inverted:
             self.show(state)
         else:
@@ -79,7 +79,7 @@ class Restoring:
                 moved = self._place_region(state)
         finally:
             self.busy = False
-        if fits and state.draft.array().any():
+        if fits and state.draft.any():
             if moved or desk.plain is None:
                 desk.run()
             else:
