@@ -10,6 +10,7 @@ import pytest
 from window_kills import kill_windows, phantom_folder
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 needs a POSIX system")
 def test_a_killed_window_is_recovered_by_the_next_one(tmp_path: Path, qapp: object) -> None:
     images = phantom_folder(tmp_path / "images")

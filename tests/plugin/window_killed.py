@@ -184,15 +184,18 @@ def recover(person: Person) -> int:
     desk, bar = person.desk, person.panel.recovery
     annotator, count = desk.controller.annotator, 0
     listed: list[bool] = []
+    opened: list[State] = []  # before a solve goes on with it, which may be within the click
+    annotator.changed.connect(lambda: opened.extend([annotator.present] * bool(annotator.present)))
     annotator.saving.found.connect(lambda: listed.append(True))
     desk.until(lambda: bool(listed) or bool(bar.text), 1000 * OFFERED_S)
     while bar.recover.isVisible():
+        opened.clear()
         person.press(bar.recover)
         count += 1
-        if annotator.present is None:
+        if not opened:
             raise RuntimeError(f"Nothing was recovered: {bar.text}")
-        report("R", annotator.present)
-        report("B", bare(annotator.present))
+        report("R", opened[0])
+        report("B", bare(opened[0]))
         desk.until(lambda: settled(desk))
         report("A", bare(annotator.present))
         person.press(bar.later)
