@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from priorseg.session import Session
-from priorseg.session.image import square_region
+from priorseg.session.image import describe, square_region, take_plane, view_plane
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,13 @@ def test_any_real_type_is_taken(dtype):
 def test_lists_and_tensors_are_taken_too():
     assert Session().set_image([[1, 2], [3, 4]]).shape == (2, 2)
     assert Session().set_image(torch.zeros(3, 4, 5)).planes == 3
+
+
+def test_a_plane_to_look_at_is_not_copied():
+    stack = np.arange(24.0).reshape(2, 3, 4)
+    plane = view_plane(stack, describe(stack), 1)
+    assert np.shares_memory(plane, stack)
+    assert (plane == take_plane(stack, describe(stack), 1)).all()
 
 
 def test_of_a_lazy_stack_only_the_plane_is_read():

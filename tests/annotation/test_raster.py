@@ -55,6 +55,7 @@ def test_an_array_comes_back_as_it_went_in(image) -> None:
     back = Raster.of(image).array()
     assert back.dtype == image.dtype
     assert np.array_equal(back, image)
+    assert Raster.of(image).any() == image.any()
 
 
 @given(pairs())

@@ -60,9 +60,12 @@ def test_what_is_hard_to_write_comes_back(tmp_path: Path) -> None:
         centres={3: ((1e-17, 1e17),)},
     )
     state = replace(
-        State.fresh(picture, settings), region=(slice(3, 9), slice(0, 6)), model="cells"
+        State.fresh(picture, settings),
+        region=(slice(3, 9), slice(0, 6)),
+        model="cells",
+        inverted=True,
     )
-    recipe = Recipe(state, "ZYX", True)
+    recipe = Recipe(state, "ZYX")
     back = read_recipe(write_recipe(tmp_path / "r.toml", recipe))
     assert back == recipe
     assert back.file == tmp_path / "r.toml"
@@ -200,8 +203,9 @@ def solved(
         model_sha256=segmenter.sha256,
         region=session.region,
         draft=state.draft.with_array(frame.labels),
+        inverted=invert,
     )
-    return Recipe(state, axes, invert)
+    return Recipe(state, axes)
 
 
 def stars(settings: Settings) -> Settings:

@@ -1,5 +1,6 @@
 """States: plain data and back, strictly."""
 
+import base64
 import json
 import math
 from dataclasses import fields, replace
@@ -19,6 +20,7 @@ from priorseg.annotation.plain import (
     settings_to_dict,
     to_plain,
 )
+from priorseg.annotation.statefile import read_file, read_state
 from priorseg.session import Painted, PriorChoice, Settings
 
 PLAIN = st.recursive(
@@ -75,7 +77,8 @@ def test_states_of_a_day_go_through_json_unchanged() -> None:
 
 def test_the_region_and_the_picture_are_kept() -> None:
     picture = Picture("Ä/é", "/some where/é.tif", "ab", (150, 120), 3, (0.1, 1 / 3), "µm")
-    state = replace(State.fresh(picture), region=(slice(3, 9), slice(0, 120)), model="cells")
+    state = State.fresh(picture)
+    state = replace(state, region=(slice(3, 9), slice(0, 120)), model="cells", inverted=True)
     assert State.from_dict(through_json(state.to_dict()), state.rasters()) == state
 
 
@@ -91,6 +94,28 @@ def test_what_was_moved_or_removed_is_not_proposed_any_longer() -> None:
     state = replace(fresh(64), proposed={1: ((1e-3, 7.0), (9.0, 9.0)), 3: ((1.0, 1.0),)})
     assert state.proposed == {1: ((1e-3, 7.0),)}
     assert not replace(state, settings=replace(state.settings, centres={})).proposed
+
+
+OF_VERSION_1 = (  # a file as it was written then: a painted and kept rectangle in 8 × 8 pixels
+    "P*YP>K~zOCY5@QMcma)3(T?LF4Ez^Aql(amr28vTbRyuiXcK~f?A@yBzu%Cq_GMr80m&ZQ;~Ddy;#a1(rn_p"
+    "{$xiE&($_NrLAjWM(t|!YWxoY<35wp9Jsof`b&~j#3AicuS8^(T2H^aSa{*)~Wch9)nulKWBbpZzkV)XtSRZ"
+    "bvG$$$WP~C$s8H4d3Jq4|s;{_Q=j_?ntRI6V|;@crC?8^c&E(K(meNf>waxyQim7DTk=7?I0xNM-5Cn@2`aw"
+    "v(9p=f+UFpSvyu`T=h6HW~ApY%4HB{N8^S>WVY5R>1&$IJbtWOz{6*NM|{y~Rw`j1u&9Jm<58vt_gI?7mrj$"
+    "ligr+Im(o$>f4hsK%f%l-fJc)H&O;)3&+ji`1q&E7wm(x0YL_&ysLVm&}Y`7zSK-ME=gPrqo`VtCXs1xShM!"
+    "O~#(J>2+u2G+(XLRM$?M^YsM7FLnu~M)3<?p)TY2{11+$zx{XtV_-lBOiWB*AsCG=kIDxC0xSRxcmZQzpblU"
+    "J8Uw@FOoYjS=)nX41lRxv#RrreydX4-#(>h?bWJm*"
+)
+
+
+def test_a_file_that_does_not_say_whether_grey_was_inverted_is_read() -> None:
+    file = read_file(base64.b85decode(OF_VERSION_1))
+    assert file.header["state"]["version"] == 1
+    state = read_state(file, file.bodies.get)
+    box = np.zeros((8, 8), np.uint8)
+    box[2:4, 2:5] = 1
+    assert (state.painted.array() == 2 * box).all()
+    assert (state.kept.array() == box).all()
+    assert (state.things[0].name, state.inverted) == ("disc", False)
 
 
 def test_painted_pixels_are_solved_with_and_never_stored_twice() -> None:
@@ -115,6 +140,8 @@ def broken(change) -> tuple[dict, dict]:
         (lambda t: t.pop("version"), "no version"),
         (lambda t: t.update(version=99), "Update priorseg"),
         (lambda t: t.update(extra=1), r"no key \['extra'\]"),
+        (lambda t: t.update(version=1), r"no key \['inverted'\]"),
+        (lambda t: t.update(inverted=1), "inverted must be"),
         (lambda t: t.pop("things"), "lacks the key 'things'"),
         (lambda t: t.update(things=7), "state.things must be a list"),
         (lambda t: t["things"][0].update(number=0), "number must be a whole number"),

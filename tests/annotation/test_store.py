@@ -267,6 +267,15 @@ def test_tidying_deletes_only_old_closed_sessions(tmp_path: Path) -> None:
     assert {one.folder for one in sessions(tmp_path)} == {new.folder}
 
 
+def test_what_a_cut_off_deletion_left_is_no_session_and_goes_with_the_next(tmp_path: Path) -> None:
+    store = saved(tmp_path, STATES[:1])
+    store.abandon()
+    half = store.folder.rename(tmp_path / f".{store.folder.name}.gone")
+    assert sessions(tmp_path) == ()
+    tidy(tmp_path)
+    assert not half.exists()
+
+
 def test_the_name_of_a_folder_never_leaves_the_root(tmp_path: Path) -> None:
     for name in ("../../etc/passwd", "a/b\\c:*?", "...", "ü" * 300, ""):
         folder = Store(tmp_path, Picture(name, None, "", (9, 9))).folder

@@ -176,6 +176,22 @@ def test_another_image_and_back_finds_everything_again(desk) -> None:
     assert desk.controller.annotator.history.can_undo
 
 
+def test_inverting_grey_is_a_step_that_undo_takes_back(desk, networks) -> None:
+    desk.open()
+    first = desk.run()
+    QTest.mouseClick(desk.panel.image.invert, Qt.MouseButton.LeftButton)
+    desk.until(lambda: len(networks["blobs"].runs) == 2)
+    inverted = desk.calm()
+    assert (inverted.labels != first.labels).any()
+    assert desk.controller.annotator.history.undo_text == "invert grey"
+    desk.panel.strip.undo.click()
+    assert not desk.panel.image.invert.isChecked()
+    assert (desk.calm().labels == first.labels).all()
+    desk.panel.strip.redo.click()
+    assert desk.panel.image.invert.isChecked()
+    assert (desk.calm().labels == inverted.labels).all()
+
+
 def test_a_centre_in_another_class_says_so(desk) -> None:
     desk.open()
     desk.run()

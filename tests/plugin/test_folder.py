@@ -102,6 +102,7 @@ def broken(sessions_folder: Path, folder: Path, request: Any) -> Any:
     state = replace(
         State.fresh(picture), model="blobs", model_sha256="blobs", draft=Raster.of(draft)
     )
+    state = replace(state, inverted=request.param == "inverted")
     state = keep_result(state, candidates(draft, {1: "ring"}, {1: (1,)}))
     store = Store(sessions_folder, picture)
     store.save(state)
@@ -128,6 +129,43 @@ def test_a_broken_session_is_offered_and_recovered(broken, desk, sessions_folder
     assert not bar.text
     assert desk.controller.annotator.saving.flush(5)
     assert len(sessions(sessions_folder)) == 1  # it goes on in the same folder
+
+
+@pytest.mark.parametrize("broken", ["inverted", True], ids=["inverted", "plain"], indirect=True)
+def test_a_recovered_session_knows_whether_grey_was_inverted(broken, desk, networks) -> None:
+    bar = desk.panel.recovery
+    desk.until(lambda: bool(bar.text))
+    bar.recover.click()
+    labels = desk.calm().labels
+    assert desk.panel.image.invert.isChecked() == broken.inverted
+    assert desk.controller.annotator.present.inverted == broken.inverted
+    assert (labels[0, 0] == 0) is not broken.inverted  # a dark corner is bright for the network
+    assert len(networks["blobs"].runs) == 1
+
+
+@pytest.fixture
+def old(sessions_folder: Path) -> dict[str, Path]:
+    """Leave sessions of long ago: one ended properly, one broken off."""
+    import os
+
+    from priorseg.annotation.state import Picture, State
+    from priorseg.annotation.store import Store
+
+    made = {}
+    for name in ("closed", "broken"):
+        picture = Picture(name, None, name, (8, 8))
+        store = Store(sessions_folder, picture)
+        store.save(State.fresh(picture))
+        store.close() if name == "closed" else store.abandon()
+        os.utime(store.folder, (0, 0))
+        made[name] = store.folder
+    return made
+
+
+def test_old_closed_sessions_are_deleted_once_the_panel_is_open(old, desk) -> None:
+    desk.until(lambda: not old["closed"].exists())
+    assert "broken" in desk.panel.recovery.text
+    assert old["broken"].exists()
 
 
 @pytest.mark.parametrize("broken", [True], indirect=True)

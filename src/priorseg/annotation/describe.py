@@ -27,6 +27,8 @@ def describe(before: State, after: State, names: Mapping[int, str] | None = None
         return _things(before, after)
     if after.painted != before.painted:
         return "paint"
+    if after.inverted != before.inverted:
+        return "invert grey" if after.inverted else "grey as it is"
     if after.region != before.region:
         return "region"
     changed = _settings(before.settings, after.settings, known)

@@ -107,14 +107,19 @@ class Raster:
     def __repr__(self) -> str:
         return f"Raster({self.shape}, {self.dtype}, {self.digest.hex()[:8]})"
 
+    def any(self) -> bool:
+        """Say whether a pixel is not 0; nothing is unpacked."""
+        return any(piece.value != 0 for piece in self.pieces)
+
     def array(self) -> NDArray[Any]:
         """Give all pixels, (Y, X), read-only; the same array as long as somebody holds it."""
         known = self._seen[0]() if self._seen else None
         if known is not None:
             return known
-        array = np.empty(self.shape, DTYPES[self.dtype])
+        array = np.zeros(self.shape, DTYPES[self.dtype])  # costs nothing where nobody writes
         for window, piece in zip(tile_windows(self.shape), self.pieces, strict=True):
-            array[window] = self._block(window, piece)
+            if piece.value != 0:
+                array[window] = self._block(window, piece)
         array.flags.writeable = False
         self._seen[:] = [ref(array)]
         return array

@@ -44,14 +44,12 @@ class Recipe:
     ----------
     state : State
     axes : str or None   of the image as it was opened, one letter per axis; None = as in its file
-    inverted : bool      whether bright was made dark before the network saw it
     made : mapping       what it was made with, name -> text; only to be told
     file : Path or None  where it was read from
     """
 
     state: State
     axes: str | None = None
-    inverted: bool = False
     made: Mapping[str, str] = field(default_factory=dict, compare=False)
     file: Path | None = field(default=None, compare=False)
 
@@ -76,7 +74,7 @@ def recipe_text(what: "State | Recipe") -> str:
     settings = plain["settings"]
     table = {
         "version": RECIPE_VERSION,
-        "picture": {**plain["picture"], "axes": recipe.axes, "inverted": recipe.inverted},
+        "picture": {**plain["picture"], "axes": recipe.axes, "inverted": state.inverted},
         "model": {"name": state.model, "sha256": state.model_sha256},
         "made": {"priorseg": __version__, **recipe.made},
         "solve": {"region": plain["region"], **{one: settings[one] for one in SCALARS}},
@@ -161,6 +159,7 @@ def _read(table: dict[str, Any], file: Path) -> Recipe:
         "region": region,
         "settings": _settings(solve, found),
         "things": [{"inside": None, **one} for one in found["object"]],
+        "inverted": inverted,
     }
     kinds = {name: found[name] for name in RASTERS}
     state = State.from_dict(plain, rasters_of_text(kinds, shape, RASTERS, "recipe"))
@@ -168,7 +167,7 @@ def _read(table: dict[str, Any], file: Path) -> Recipe:
     if unknown:
         raise ValueError(f"kept has pixels of objects {unknown[:5]} that are not listed.")
     axes = None if axes is None else text(axes, "picture.axes")
-    return Recipe(state, axes, inverted, found["made"], file)
+    return Recipe(state, axes, found["made"], file)
 
 
 def _shape(picture: Mapping[str, Any]) -> tuple[int, int]:

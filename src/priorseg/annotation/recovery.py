@@ -1,5 +1,6 @@
 """What session folders hold: the newest whole state of each, and which sessions were cut off."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -18,6 +19,7 @@ from .statefile import LARGEST_FILE, StateFile, read_file, read_state, wanted_ti
 from .store import CLOSED, LARGEST_PICTURE, PICTURE, state_files
 
 DAY_S = 86400.0
+_GONE = ".gone"  # ends the name of a folder that is being deleted
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def sessions(root: str | os.PathLike[str]) -> tuple[SessionFolder, ...]:
     found = [
         _described(one)
         for one in (sorted(folder.iterdir()) if folder.is_dir() else [])
-        if one.is_dir() and state_files(one)
+        if one.is_dir() and not one.name.startswith(".") and state_files(one)
     ]
     for one in found:
         if not one.closed and not one.alive:
@@ -203,23 +205,30 @@ def forget(folder: str | os.PathLike[str]) -> None:
     RuntimeError  if a living program works in it.
     OSError       if it cannot be deleted.
     """
-    if is_held(Path(folder)):
-        raise RuntimeError(f"The session {Path(folder).name} is in use and cannot be deleted.")
-    shutil.rmtree(folder)
+    path = Path(folder)
+    if is_held(path):
+        raise RuntimeError(f"The session {path.name} is in use and cannot be deleted.")
+    gone = path.with_name(f".{path.name}{_GONE}")
+    path.rename(gone)  # what is half deleted must never look like a session that was cut off
+    shutil.rmtree(gone)
 
 
 def tidy(root: str | os.PathLike[str], days: float = 30.0) -> int:
     """Delete sessions that were closed properly and not touched for so many days; give how many.
 
-    Folders of programs that died before they saved anything go too.
+    Folders of programs that died before they saved anything go too, and what is left of sessions
+    whose deletion was cut off. What cannot be deleted stays.
     """
     oldest, gone = time.time() - days * DAY_S, 0
     folder = Path(root)
+    for left in folder.glob(f".*{_GONE}"):
+        shutil.rmtree(left, ignore_errors=True)
     for one in sorted(folder.iterdir()) if folder.is_dir() else []:
-        old = one.is_dir() and one.stat().st_mtime < oldest
-        if old and ((one / CLOSED).exists() or _is_empty(one)) and not is_held(one):
-            forget(one)
-            gone += 1
+        with contextlib.suppress(OSError, RuntimeError):  # another program may tidy, or begin there
+            old = one.is_dir() and one.stat().st_mtime < oldest
+            if old and ((one / CLOSED).exists() or _is_empty(one)):
+                forget(one)
+                gone += 1
     return gone
 
 

@@ -69,7 +69,7 @@ def replay(what: Recipe | State, image: Any = None, model: Any = None) -> Replay
             f"of the recipe with {state.model_sha256[:12]}."
         )
     channels = getattr(getattr(segmenter, "card", None), "channels", "grey")
-    array, axes = adapted(array, axes, channels, invert=recipe.inverted)
+    array, axes = adapted(array, axes, channels, invert=state.inverted)
     session = Session(segmenter)
     picture = state.picture
     session.set_image(

@@ -78,7 +78,7 @@ def as_python(what: State | Recipe) -> str:
         model=repr(state.model),
         sha256=state.model_sha256[:12] or "unknown",
         axes='stored.axes or "YX"' if recipe.axes is None else repr(recipe.axes),
-        inverted=recipe.inverted,
+        inverted=recipe.state.inverted,
         spacing=literal(picture.spacing),
         units=repr(picture.units),
         plane=picture.plane,

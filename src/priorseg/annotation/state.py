@@ -16,7 +16,7 @@ from .raster import Raster, Window, check_shape
 from .tile import digest_of
 
 Points = tuple[tuple[float, float], ...]
-VERSION = 1
+VERSION = 2  # 1 did not say whether grey was inverted
 MOST_LABELS = 254  # painted pixels hold label + 1 in one byte
 RASTERS = {"painted": "uint8", "draft": "uint8", "kept": "int32"}
 
@@ -102,6 +102,7 @@ class State:
     things : tuple of Thing        the kept objects
     proposed : mapping             label -> centres of the settings that the network proposed and
                                    nobody has accepted yet; others are left out
+    inverted : bool                bright is made dark before the network sees it
 
     Raises
     ------
@@ -118,6 +119,7 @@ class State:
     kept: Raster
     things: tuple[Thing, ...] = field(default=())
     proposed: Mapping[int, Points] = field(default_factory=FrozenMap)
+    inverted: bool = False
 
     def __post_init__(self) -> None:
         for name, dtype in RASTERS.items():
@@ -162,7 +164,7 @@ class State:
 
     def to_solve(self) -> Settings:
         """Give the settings with the painted pixels, as a session takes them."""
-        if all(piece.value == 0 for piece in self.painted.pieces):
+        if not self.painted.any():
             return self.settings
         return replace(self.settings, painted=Painted(self.painted.array()))
 
@@ -185,11 +187,12 @@ class State:
                 {one.name: getattr(thing, one.name) for one in _THING} for thing in self.things
             ],
             **({"proposed": to_plain(self.proposed, "proposed")} if self.proposed else {}),
+            "inverted": self.inverted,
         }
 
     @classmethod
     def from_dict(cls, table: Any, rasters: Mapping[str, Raster]) -> "State":
-        """Read what `to_dict` wrote.
+        """Read what `to_dict` wrote, also in version 1.
 
         Raises
         ------
@@ -198,12 +201,13 @@ class State:
         """
         if not isinstance(table, Mapping) or not isinstance(table.get("version"), int):
             raise ValueError("This is not a state of an annotation: it has no version.")
-        if table["version"] != VERSION:
+        if not 1 <= table["version"] <= VERSION:
             raise ValueError(
-                f"The state has version {table['version']}, this program reads {VERSION}. "
+                f"The state has version {table['version']}, this program reads 1 to {VERSION}. "
                 "Update priorseg."
             )
-        found = read_table(table, _STATE_KEYS, "state")
+        keys = {**_STATE_KEYS, **(_NEW_KEYS if table["version"] > 1 else {})}
+        found = read_table(table, keys, "state")
         found.pop("version")
         found.update({name: rasters[name] for name in RASTERS})
         return cls(**found)
@@ -286,7 +290,7 @@ _THING_KEYS = {
     "inside": required(_optional(whole(1, 2**31 - 1))),
 }
 _STATE_KEYS = {
-    "version": required(whole(VERSION, VERSION)),
+    "version": required(whole(1, VERSION)),
     "picture": required(lambda value, where: Picture(**read_table(value, _PICTURE_KEYS, where))),
     "model": required(_free_text),
     "model_sha256": required(_free_text),
@@ -297,3 +301,4 @@ _STATE_KEYS = {
     ),
     "proposed": (centres_from_plain, FrozenMap()),  # older files have none
 }
+_NEW_KEYS = {"inverted": required(flag)}  # since version 2

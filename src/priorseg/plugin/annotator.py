@@ -69,12 +69,16 @@ class Annotator:
         known = self._histories.get(picture.digest)
         if known is None:
             stored = self.saving.find(picture)
-            state = stored or State.fresh(picture, self.desk.panel.priors.settings)
+            state = stored or self._fresh(picture)
             known = self._histories[picture.digest] = History(state)
         self.saving.open(picture, pixels)
         self.history, self._token = known, ""
         self.restoring.begin(known.present)
         self.changed.emit()
+
+    def _fresh(self, picture: Picture) -> State:
+        state = State.fresh(picture, self.desk.panel.priors.settings)
+        return replace(state, inverted=self.desk.images.inverted)
 
     def measured_in(self, info: "ImageInfo") -> None:
         """Take another size of a pixel for the image in use."""
@@ -124,6 +128,7 @@ class Annotator:
             region=region,
             settings=replace(panel.priors.settings, painted=None),
             proposed=self.desk.pointing.proposing.waiting,
+            inverted=self.desk.images.inverted,
         )
 
     def on_final(self, frame: Frame) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..annotation.state import Picture, pixel_digest
 from ..session.adapting import adapted
-from ..session.image import describe, take_plane
+from ..session.image import describe, view_plane
 from . import strings
 from .pixels import read
 from .widgets import BAD, IDLE, WARN
@@ -48,13 +48,19 @@ class ImageFlow:
         """Say whether grey stands for colours in a network that knows colours only."""
         return self._stands_in and not self.knows_grey
 
+    @property
+    def inverted(self) -> bool:
+        """Say whether the network is shown bright as dark."""
+        image = self.canvas.image
+        return image is not None and not image.rgb and self.panel.image.invert.isChecked()
+
     def on_loaded(self, _segmenter: Any) -> None:
         """Offer to invert grey to a network that knows dark objects on a bright ground only."""
         box = self.panel.image.invert
         if self.canvas.image is not None and not self.canvas.image.rgb:
             box.setVisible(not self.knows_grey)
             if self.knows_grey and box.isChecked():
-                self._forget_inversion()
+                self._set_inversion(False)
                 self.fresh = False
 
     def on_listed(self, new: "Image | None" = None) -> None:
@@ -79,7 +85,7 @@ class ImageFlow:
         self.panel.live.notice.clear()
         self.panel.image.set_layers(self.canvas.candidates(), layer)
         self.panel.image.notice.clear()
-        self._forget_inversion()
+        self._set_inversion(False)
         self.desk.annotator.leave()
         self.desk.forget_result(keep_marks=False)
         if self.take_pixels():
@@ -88,11 +94,21 @@ class ImageFlow:
             self.desk.say_ready()
             self.open_state()
 
-    def _forget_inversion(self) -> None:
+    def _set_inversion(self, on: bool) -> None:
         box = self.panel.image.invert
         box.blockSignals(True)  # it would run the new image in the region of the old one
-        box.setChecked(False)
+        box.setChecked(on)
         box.blockSignals(False)
+
+    def restore_inversion(self, on: bool) -> None:
+        """Invert grey as a state says; the next run shows the network the other pixels."""
+        if self.canvas.image is None or self.canvas.image.rgb or self.knows_grey:
+            return
+        if on != self.panel.image.invert.isChecked():
+            self.desk.halt()
+            self._set_inversion(on)
+            self.fresh = False
+            self.desk.forget_result(keep_marks=True)
 
     def take_pixels(self) -> bool:
         """Hand the layer's pixels to the session; say whether it can segment them."""
@@ -131,9 +147,9 @@ class ImageFlow:
             return
         known = read(image)
         array = known["array"]
-        plane = take_plane(array, describe(array, axes=known["axes"]), session.plane)
+        plane = view_plane(array, describe(array, axes=known["axes"]), session.plane)
         path = getattr(image.source, "path", None)
-        digest = pixel_digest(np.asarray(plane))
+        digest = pixel_digest(plane)
         self.desk.annotator.open(
             Picture(
                 image.name, str(path) if path else None, digest, info.shape, session.plane,
@@ -157,7 +173,7 @@ class ImageFlow:
         card = self.panel.model.card
         found["array"], found["axes"] = adapted(
             found["array"], found["axes"], card.channels if card is not None else "grey",
-            invert=self.panel.image.invert.isChecked(),
+            invert=self.inverted,
         )  # fmt: skip
         return found
 
@@ -168,6 +184,8 @@ class ImageFlow:
         had_result = self.desk.plain is not None
         self.desk.halt()
         self.fresh = False
+        if self.desk.classes is not None:  # before, there is nothing to go back to
+            self.desk.annotator.record()
         if had_result:
             self.desk.forget_result(keep_marks=True)
             self.desk.run()

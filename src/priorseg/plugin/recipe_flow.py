@@ -126,6 +126,6 @@ class RecipeFlow:
             region=frame.region,
             settings=frame.settings,
             draft=state.draft.with_array(frame.labels),
+            inverted=desk.images.inverted,
         )
-        inverted = desk.panel.image.invert.isChecked() and not layer.rgb
-        return Recipe(state, read(layer)["axes"], inverted, made_with(session.segmenter))
+        return Recipe(state, read(layer)["axes"], made_with(session.segmenter))

@@ -30,7 +30,8 @@ class Restoring:
         """Show what was done to an image that is opened."""
         self._waiting = None
         self.desk.pointing.proposing.expect(None)
-        if state.draft.array().any() or state.things or state.painted.array().any():
+        marked = state.draft.any() or state.painted.any()
+        if marked or state.things or state.inverted:
             self.show(state)
         else:
             self.draw(state)
@@ -70,6 +71,7 @@ class Restoring:
         self.busy = True
         try:
             self.draw(state)
+            desk.images.restore_inversion(state.inverted)
             fits = desk.classes is not None and state.model == desk.panel.model.name
             if fits:
                 moved = self._place_region(state)
@@ -79,7 +81,7 @@ class Restoring:
                 desk.canvas.centres.set(state.settings.centres)
         finally:
             self.busy = False
-        if fits and state.draft.array().any():
+        if fits and state.draft.any():
             if moved or desk.plain is None:
                 desk.run()
             else:

@@ -1,6 +1,7 @@
 """Save every state in the background, one session folder per image; find what was saved before."""
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from .widgets import BAD, OK
 if TYPE_CHECKING:
     from .controller import Controller
 
+log = logging.getLogger(__name__)
 LOOK_S = 2.0  # that an image waits for the list of earlier sessions, at most
 END_S = 5.0  # for the last save of each image when the panel closes
 
@@ -122,6 +124,16 @@ class Saving(QObject):
     def _on_listed(self) -> None:
         if not self._closed:  # else those who listen may be gone
             self.found.emit()
+            threading.Thread(target=self._tidy, name="priorseg-tidy", daemon=True).start()
+
+    def _tidy(self) -> None:
+        """Delete old closed sessions; the window neither waits for it nor hears of it."""
+        try:
+            gone = recovery.tidy(self.root)
+        except Exception:  # whatever it is, it can wait
+            log.warning("Old sessions in %s could not be deleted.", self.root, exc_info=True)
+        else:
+            log.info("%d old sessions were deleted.", gone)
 
     def _on_heard(self, trouble: str) -> None:
         if self._closed:

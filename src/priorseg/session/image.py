@@ -139,8 +139,8 @@ def describe(
     )  # fmt: skip
 
 
-def take_plane(array: Any, info: ImageInfo, index: int) -> NDArray[Any]:
-    """Copy one plane out of a stack, (Y, X) or (Y, X, C), C contiguous.
+def view_plane(array: Any, info: ImageInfo, index: int) -> NDArray[Any]:
+    """Give one plane of a stack, (Y, X) or (Y, X, C), in the memory of the stack where it has one.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def take_plane(array: Any, info: ImageInfo, index: int) -> NDArray[Any]:
 
     Raises
     ------
-    ValueError  if there is no such plane, or it holds nan or infinite pixels.
+    ValueError  if there is no such plane.
     """
     if not 0 <= index < info.planes:
         raise ValueError(
@@ -160,9 +160,18 @@ def take_plane(array: Any, info: ImageInfo, index: int) -> NDArray[Any]:
     key = tuple(int(next(places)) if letter in STACK else slice(None) for letter in info.axes)
     rest = "".join(letter for letter in info.axes if letter not in STACK)
     order = [rest.index(letter) for letter in "YXC" if letter in rest]
-    plane = np.array(np.asarray(array[key]).transpose(order), order="C")
-    if plane.ndim == 3 and plane.shape[2] == 1:
-        plane = plane[:, :, 0]
+    plane: NDArray[Any] = np.asarray(array[key]).transpose(order)
+    return plane[:, :, 0] if plane.ndim == 3 and plane.shape[2] == 1 else plane
+
+
+def take_plane(array: Any, info: ImageInfo, index: int) -> NDArray[Any]:
+    """Copy one plane out of a stack, see `view_plane`; C contiguous.
+
+    Raises
+    ------
+    ValueError  if there is no such plane, or it holds nan or infinite pixels.
+    """
+    plane = np.array(view_plane(array, info, index), order="C")
     if plane.dtype.kind == "f" and not np.isfinite(plane).all():
         bad = int((~np.isfinite(plane)).sum())
         raise ValueError(
