@@ -14,7 +14,7 @@ from .compiled import compiled
 from .volume_closure import closure_with_volume
 
 FEWEST = 1e-9  # share of a tree below which, and above one minus which, no volume is aimed at
-TURNS, EXACT = 100, 1e-12
+TURNS, EXACT = 100, 1e-10
 
 
 def tree_shifts(
