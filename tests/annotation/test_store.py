@@ -255,7 +255,8 @@ def test_pictures_too_large_or_of_objects_are_refused(tmp_path: Path) -> None:
 
 
 def test_tidying_deletes_only_old_closed_sessions(tmp_path: Path) -> None:
-    old, new, cut_off = (saved(tmp_path, [state]) for state in STATES[:3])
+    bare = State.fresh(picture(300))
+    old, new, cut_off = (saved(tmp_path, [bare]) for _ in range(3))
     old.close()
     new.close()
     cut_off.abandon()
@@ -265,6 +266,18 @@ def test_tidying_deletes_only_old_closed_sessions(tmp_path: Path) -> None:
     assert {one.folder for one in sessions(tmp_path)} == {new.folder, cut_off.folder}
     forget(cut_off.folder)
     assert {one.folder for one in sessions(tmp_path)} == {new.folder}
+
+
+def test_tidying_never_deletes_objects_paint_or_centres(tmp_path: Path) -> None:
+    bare = State.fresh(picture(300))
+    painted = paint(bare, np.ones((2, 2), bool), 1, window=(slice(0, 2), slice(0, 2)))
+    clicked = replace(bare, settings=replace(bare.settings, centres={1: ((9.0, 9.0),)}))
+    stores = [saved(tmp_path, [state]) for state in (painted, clicked, STATES[-1])]
+    for store in stores:
+        store.close()
+        os.utime(store.folder, (0, 0))
+    assert tidy(tmp_path) == 0
+    assert {one.folder for one in sessions(tmp_path)} == {store.folder for store in stores}
 
 
 def test_what_a_cut_off_deletion_left_is_no_session_and_goes_with_the_next(tmp_path: Path) -> None:

@@ -214,8 +214,9 @@ def forget(folder: str | os.PathLike[str]) -> None:
 
 
 def tidy(root: str | os.PathLike[str], days: float = 30.0) -> int:
-    """Delete sessions that were closed properly and not touched for so many days; give how many.
+    """Delete closed sessions without work of a hand, untouched for so many days; give how many.
 
+    Kept objects, paint and placed centres are never deleted, nor is what cannot be read.
     Folders of programs that died before they saved anything go too, and what is left of sessions
     whose deletion was cut off. What cannot be deleted stays.
     """
@@ -226,10 +227,16 @@ def tidy(root: str | os.PathLike[str], days: float = 30.0) -> int:
     for one in sorted(folder.iterdir()) if folder.is_dir() else []:
         with contextlib.suppress(OSError, RuntimeError):  # another program may tidy, or begin there
             old = one.is_dir() and one.stat().st_mtime < oldest
-            if old and ((one / CLOSED).exists() or _is_empty(one)):
+            if old and (_is_empty(one) or ((one / CLOSED).exists() and not _holds_work(one))):
                 forget(one)
                 gone += 1
     return gone
+
+
+def _holds_work(folder: Path) -> bool:
+    """Say whether a person's work is in a session, or might be because it cannot be read."""
+    state = load(folder).state
+    return state is None or bool(state.things or state.painted.any() or state.clicks)
 
 
 def _is_empty(folder: Path) -> bool:
