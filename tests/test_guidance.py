@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from priorseg.guidance import (
     scene_of,
     true_centres,
     true_volumes,
+    typical_diameter,
 )
 from priorseg.links import SOFTMAX, Ordered
 from priorseg.priors import Nested, Star, ThresholdDynamics, Volume
@@ -89,6 +91,15 @@ def test_inner_parts_tell_apart_what_the_outline_does_not():
     assert len(propose_centres(numbers > 0)) == 2
     found = propose_centres(numbers > 0, inner).astype(int)
     assert numbers[found[:, 0], found[:, 1]].tolist() == [1, 2, 3]
+
+
+def test_the_typical_diameter_is_that_of_the_parted_objects_whatever_crumbs_there_are():
+    whole = discs((90, 200), (40, 30, 18), (40, 64, 18), (40, 140, 18))  # two of them touch
+    inner = discs((90, 200), (40, 30, 12), (40, 64, 12), (40, 140, 12))
+    crumbs = np.zeros_like(whole)
+    crumbs[80:88:4, 4:196:6] = True
+    assert typical_diameter(whole | crumbs, inner, object_px=24.0) == pytest.approx(36, abs=1)
+    assert typical_diameter(np.zeros((9, 9), bool)) is None
 
 
 def test_a_crumb_of_an_inner_part_is_no_object_of_its_own():
@@ -525,6 +536,23 @@ def test_a_card_without_the_entry_wants_clicks_and_a_wrong_one_is_refused():
         Card("m", centres="guess")
     with pytest.raises(ValueError, match=r"card\.inner"):
         Card("m", inner={1: 0})
+
+
+def test_a_session_and_a_segmenter_propose_by_the_diameter_measured_in_a_wide_image():
+    speckled = IMAGE.copy()
+    speckled[4:6, 4:6] = 255
+    counts = []
+    for shrink in (0.0, 4.0):
+        model = painter("network")
+        model.card = replace(model.card, object_px=8.0, shrink=shrink)
+        session = Session(model)
+        session.set_image(speckled)
+        session.compute_logits()
+        points = session.propose_centres(session.default_settings()).centres[1]
+        wanted = model.guide(model.logits(speckled)).centres[1][0]
+        assert np.array_equal(np.array(points), wanted.numpy())
+        counts.append(len(points))
+    assert counts == [3, 2]
 
 
 def test_a_session_opens_such_a_network_and_proposes_centres_on_request():

@@ -30,11 +30,11 @@ class Seen(nn.Module):
         return torch.cat((-logit, logit), 1)
 
 
-def model(second_look=0.0, mirror=False, tilt=0.0, **preprocessing):
+def model(second_look=0.0, mirror=False, tilt=0.0, shrink=0.0, **preprocessing):
     return Segmenter(
         Seen(tilt),
         VariationalHead([ThresholdDynamics(0.5, 1.0)], sweeps=3),
-        Card("m", object_px=20.0, second_look=second_look, mirror=mirror),
+        Card("m", object_px=20.0, second_look=second_look, mirror=mirror, shrink=shrink),
         preprocessing=Preprocessing(channels=1, **{"size": 64, **preprocessing}),
     )
 
@@ -130,6 +130,58 @@ def test_with_the_mirror_image_a_mirrored_picture_gives_mirrored_logits():
     assert (alone.logits(noise) - alone.logits(noise[:, ::-1]).flip(3)).abs().max() > 1
 
 
+def test_a_picture_of_wide_objects_is_seen_again_as_if_their_diameter_had_been_said():
+    image = disc(50)
+    shrinking, told = model(shrink=3.0, tilt=0.1, size=None), model(tilt=0.1, size=None)
+    assert looks(shrinking, image) == [(200, 200), (80, 80)]  # objects of 20 px
+    measured = shrinking.typical_px(told.logits(image, precision="float32"))
+    assert measured == pytest.approx(50, abs=0.5)
+    found = shrinking.logits(image, precision="float32")
+    torch.testing.assert_close(found, told.logits(image, object_px=measured, precision="float32"))
+
+
+def test_a_picture_is_shrunk_no_further_than_the_card_allows():
+    assert looks(model(shrink=1.6, size=None), disc(50))[1] == (125, 125)
+
+
+@pytest.mark.parametrize(
+    ("image", "told", "settings"),
+    [
+        (disc(22), {}, {}),  # hardly wider than the card says
+        (disc(8), {}, {}),  # narrower
+        (np.zeros((200, 200), np.uint8), {}, {}),  # nothing was found
+        (disc(50), {"object_px": 50.0}, {}),  # the diameter is known
+        (disc(50), {}, {"size": 64}),  # the picture does not keep its scale
+        (disc(50), {}, {"shrink": 0.0}),
+    ],
+)
+def test_a_picture_is_not_shrunk(image, told, settings):
+    assert len(looks(model(**{"shrink": 3.0, "size": None, **settings}), image, **told)) == 1
+
+
+@pytest.mark.parametrize("diameter", [10, 50])
+def test_progress_ends_at_its_total_whether_or_not_the_picture_is_shrunk(diameter):
+    told = []
+    model(shrink=3.0, size=None, tile=128, overlap=16).logits(
+        disc(diameter), progress=lambda *step: told.append(step)
+    )
+    assert told[-1] == (8, 8)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+def test_lengths_do_not_depend_on_whether_the_picture_is_shrunk():
+    found = model(shrink=3.0, size=None)
+    assert found.scale(200, 200) == 1
+    assert found.object_px(200, 200) == 20
+    assert model(size=None).typical_px(found.logits(disc(50))) == 20  # the card does not ask
+
+
+@pytest.mark.parametrize("factor", [-1, 1.1, 9, True, "2", float("nan")])
+def test_a_shrinking_of_no_use_is_refused(factor):
+    with pytest.raises(ValueError, match="shrink must be"):
+        Card("m", shrink=factor)
+
+
 @pytest.mark.parametrize("look", [-1, 0.5, 11, True, "2", float("nan")])
 def test_a_second_look_of_no_use_is_refused(look):
     with pytest.raises(ValueError, match="second_look must be 0 or a number of diameters"):
@@ -137,7 +189,7 @@ def test_a_second_look_of_no_use_is_refused(look):
 
 
 def test_a_card_keeps_how_its_network_looks():
-    card = Card("m", second_look=1.35, mirror=True)
+    card = Card("m", second_look=1.35, mirror=True, shrink=2.0)
     assert Card.from_json(card.to_json()) == card
     with pytest.raises(ValueError, match="mirror must be True or False"):
         Card("m", mirror=1)

@@ -33,6 +33,9 @@ class Card:
     second_look : float    0 = the network sees an image once; else it also sees the square about
                            the largest object found, its side so many times the diameter of the
                            object (at least 1), see `looks.Looks`
+    shrink : float         0 = the network sees an image at one scale; else it sees one again whose
+                           typical object is more than an eighth wider than `object_px`, shrunk to
+                           that diameter, but at most by so much (1.125 to 8), see `looks.Looks`
     mirror : bool          whether the network sees each image mirrored too; logits are the mean
 
     Raises
@@ -58,6 +61,7 @@ class Card:
     inner: Mapping[int, int] = field(default_factory=dict)
     second_look: float = 0.0
     mirror: bool = False
+    shrink: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("name", "title", "description", "licence", "data", "split"):
@@ -86,6 +90,10 @@ class Card:
             raise ValueError(
                 f"card.second_look must be 0 or a number of diameters from 1 to 10, got {look!r}."
             )
+        if isinstance(self.shrink, bool) or not isinstance(self.shrink, int | float):
+            raise ValueError(f"card.shrink must be a number, got {self.shrink!r}.")
+        if not (self.shrink == 0 or 1.125 <= self.shrink <= 8):
+            raise ValueError(f"card.shrink must be 0 or from 1.125 to 8, got {self.shrink!r}.")
         if not isinstance(self.mirror, bool):
             raise ValueError(f"card.mirror must be True or False, got {self.mirror!r}.")
         if self.roi not in (None, "disc"):

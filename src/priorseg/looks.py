@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from torch import Tensor, nn
 
 from .card import Card
 from .geometry import largest_component
+from .guidance import typical_diameter
 from .links import Link
 from .parts import Steps
 from .preprocessing import Picture, Preprocessing, resize
@@ -16,7 +18,9 @@ from .tiles import Precision, Stop, Working, run_network, tile_windows
 
 LONGEST = 2**15  # pixels; a side of the working image
 CLOSER = 1.1, 3.0  # a second look enlarges at least and at most so much
+WIDER = 1.125  # typical objects so much wider than the card's are shrunk
 _TILE_BYTES = 1024  # per pixel of a tile, for the network's inner layers
+_MEASURE_BYTES = 64  # per pixel of the picture, to part the objects and measure them
 Window = tuple[slice, slice]
 
 
@@ -49,6 +53,29 @@ def working_shape(
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
+def wide_diameter(logits: Tensor, link: Link, card: Card, object_px: float) -> float | None:
+    """Measure the typical object that a network found, if it is wider than the card expects.
+
+    Parameters
+    ----------
+    logits : (1, K, Y, X)
+    link : Link
+    card : Card            names the inner parts, from which touching objects are parted
+    object_px : float      the card's diameter, in pixels of the logits
+
+    Returns
+    -------
+    float   pixels; None if the card does not ask, nothing was found, or the typical object is at
+            most an eighth wider than `object_px`
+    """
+    if card.shrink == 0:
+        return None
+    found = link.class_logits(logits)[0].argmax(0).cpu().numpy()
+    inner = np.isin(found, list(card.inner.values())) if card.inner else None
+    diameter = typical_diameter(found > 0, inner, object_px=object_px)
+    return diameter if diameter is not None and diameter > WIDER * object_px else None
+
+
 @dataclass(frozen=True)
 class Looks:
     """How a network sees one picture.
@@ -57,6 +84,10 @@ class Looks:
     whole, and the square about the object that it found there. Logits inside the square are the
     mean of both. Where the square is hardly smaller than the picture, where it would be enlarged
     by more than 3, or where nothing was found, one look is all.
+
+    With ``card.shrink`` a picture that keeps its own scale is seen again, shrunk, where its typical
+    object is wider than the card's `object_px` by more than an eighth; the logits are then those of
+    that second look alone.
 
     Parameters
     ----------
@@ -83,15 +114,24 @@ class Looks:
     @property
     def twice(self) -> bool:
         """Say whether there may be a second look."""
+        return self.card.second_look > 0 and self.object_px is None and not self._frame
+
+    @property
+    def shrinks(self) -> bool:
+        """Say whether the picture may be seen again at a smaller scale."""
+        return self.card.shrink > 0 and self.object_px is None and self._frame
+
+    @property
+    def _frame(self) -> bool:
+        """Say whether the picture keeps its own scale."""
         rule, longer = self.rule, max(self.picture.shape)
-        frame = rule.size is None or bool(rule.largest_fit and longer > rule.largest_fit)
-        return self.card.second_look > 0 and self.object_px is None and not frame
+        return rule.size is None or bool(rule.largest_fit and longer > rule.largest_fit)
 
     @property
     def steps(self) -> int:
         """Give the number of steps of `run`: tiles of all looks."""
         second = self._tiles((self.rule.size or 1,) * 2) if self.twice else 0
-        return self._tiles(self.working) + second
+        return (1 + self.shrinks) * self._tiles(self.working) + second
 
     def _tiles(self, shape: tuple[int, int]) -> int:
         return sum(1 for _ in tile_windows(*shape, self.rule.tile, self.rule.overlap))
@@ -105,10 +145,11 @@ class Looks:
     def bytes(self) -> int:
         """Estimate what is needed beside the image: logits twice if resized, one tile."""
         pixels, shape = math.prod(self.working), self.picture.shape
-        if self.working != shape:
+        if self.working != shape or self.shrinks:
             pixels += math.prod(shape)
+        measured = _MEASURE_BYTES * math.prod(shape) if self.shrinks else 0
         tile = min(self.rule.tile**2, math.prod(self.working))
-        return 4 * self.channels * pixels + _TILE_BYTES * tile
+        return 4 * self.channels * pixels + max(measured, _TILE_BYTES * tile)
 
     def run(self, precision: Precision, steps: Steps, cancelled: Stop) -> Tensor:
         """Run the network, in evaluation mode.
@@ -126,6 +167,10 @@ class Looks:
         try:
             seen = self._look(self.picture, self.working, precision, steps.take, cancelled)
             logits = resize(seen, *self.picture.shape)
+            smaller = self._smaller(logits) if self.shrinks else None
+            if smaller is not None:
+                again = self._look(self.picture, smaller, precision, steps.take, cancelled)
+                logits = resize(again, *self.picture.shape)
             window = self._window(seen) if self.twice else None
             if window is not None:
                 part = Picture(self.picture.planes[window], self.picture.low, self.picture.high)
@@ -157,6 +202,14 @@ class Looks:
             cancelled=cancelled,
             mirror=self.card.mirror,
         )
+
+    def _smaller(self, logits: Tensor) -> tuple[int, int] | None:
+        """Give the size at which typical objects are as the card says; None if they are."""
+        diameter = wide_diameter(logits, self.link, self.card, self.card.object_px)
+        if diameter is None:
+            return None
+        wanted = min(diameter, self.card.shrink * self.card.object_px)
+        return working_shape(self.rule, self.card, self.picture.shape, wanted)
 
     def _window(self, seen: Tensor) -> Window | None:
         """Give the part of the picture to look at again; None if one look is enough."""

@@ -12,7 +12,7 @@ from .decode import Decoded
 from .guidance import with_centres
 from .head import VariationalHead
 from .inference import SMALLER, Solving
-from .looks import Looks, working_shape
+from .looks import Looks, wide_diameter, working_shape
 from .memory import demand
 from .parts import Steps
 from .preprocessing import Preprocessing
@@ -261,16 +261,28 @@ class Segmenter(nn.Module):
         scene = scene or Scene(spacing=(1.0, 1.0))
         if self.card.centres != "network":
             return scene
-        typical = self.object_px(int(logits.shape[2]), int(logits.shape[3]))
         return with_centres(
             scene,
             logits,
             list(self.head.priors if priors is None else priors),  # type: ignore[arg-type]
             self.head.link,
             temperature=self.head.temperature.detach(),
-            object_px=typical if object_px is None else object_px,
+            object_px=self.typical_px(logits) if object_px is None else object_px,
             inner=self.card.inner,
         )
+
+    def typical_px(self, logits: Tensor) -> float:
+        """Give the diameter of an object in an image, by which its centres are proposed.
+
+        It is the card's; where the card lets images be shrunk (``shrink``) and the typical object
+        found is wider by more than an eighth, it is what that one measures.
+
+        Parameters
+        ----------
+        logits : (1, K, Y, X)   as `logits` gives them
+        """
+        told = self.object_px(int(logits.shape[2]), int(logits.shape[3]))
+        return wide_diameter(logits, self.head.link, self.card, told) or told
 
     def object_px(self, height: int, width: int) -> float:
         """Give the card's diameter of an object in pixels of an image of a size."""

@@ -38,16 +38,20 @@ class Levels(torch.nn.Module):
         return 20 * (grey - self.steps.view(1, 2, 1, 1))
 
 
-def test_a_network_that_proposes_centres_is_measured_as_it_is_used(bench):
+@pytest.mark.parametrize(("object_px", "shrink"), [(12.0, 0.0), (6.0, 4.0)])
+def test_a_network_that_proposes_centres_is_measured_as_it_is_used(bench, object_px, shrink):
     head = VariationalHead([ThresholdDynamics(1.0, 1.0), Star(1)], sweeps=4, link=Ordered((2, 1)))
     card = replace(load_bundle(bench / "net.priorseg").card, centres="network", inner={1: 2})
-    segmenter = Segmenter(Levels(), head, replace(card, object_px=12.0)).eval()
+    card = replace(card, object_px=object_px, shrink=shrink)
+    segmenter = Segmenter(Levels(), head, card).eval()
     example = load_examples(bench, "toy", "val")[1]
     found = Predictor(segmenter)(example.unit, np.zeros_like(example.labels))
     used = segmenter.segment(example.image, precision="float32")
     assert np.array_equal(found.labels, used.labels[0])
     assert found.labels.any()
-    centres = segmenter.guide(segmenter.logits(example.image, precision="float32")).centres[1]
+    logits = segmenter.logits(example.image, precision="float32")
+    assert (segmenter.typical_px(logits) > object_px) == (shrink > 0)
+    centres = segmenter.guide(logits).centres[1]
     assert np.array_equal(found.centres[1, 2], centres[0])
 
 
@@ -82,10 +86,11 @@ def test_touching_discs_are_parted_at_proposed_centres_where_wanted(bench):
     labels = np.asarray(two[0] | two[1]).astype(int)
     segmenter = load_bundle(bench / "net.priorseg")
     task = Task(TASK.labels, TASK.objects, instances="disc")
-    parted = Predictor(segmenter, "plain", task=task, split=True)._instances(Found(labels))
+    logits = torch.zeros(1, 3, *labels.shape)  # only their size is read
+    parted = Predictor(segmenter, "plain", task=task, split=True)._instances(Found(labels), logits)
     assert parted.max() == 2
     assert all((parted[disc & ~other] == parted[disc][0]).all() for disc, other in (two, two[::-1]))
-    assert Predictor(segmenter, "plain", task=task)._instances(Found(labels)) is None
+    assert Predictor(segmenter, "plain", task=task)._instances(Found(labels), logits) is None
 
 
 @pytest.mark.parametrize("mode", ["plain", "trained", "post:volume + star(label=1)"])

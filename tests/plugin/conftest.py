@@ -58,6 +58,9 @@ class BrightIsInside:
     def object_px(self, height: int, width: int) -> float:
         return float(self.card.object_px)
 
+    def typical_px(self, logits: Any) -> float:
+        return float(self.card.object_px)
+
     def logits(self, image: Any, *, progress: Any = None, cancelled: Any = None) -> Any:
         import torch
 

@@ -158,7 +158,7 @@ class Predictor:
         else:
             labels = decoded.labels[0].cpu().numpy()
         found = Found(labels, centres=self._centres(scene, logits))
-        found = replace(found, instances=self._instances(found))
+        found = replace(found, instances=self._instances(found, logits))
         spent = perf_counter() - start
         return replace(found, seconds={"network": network_seconds, "solve": spent})
 
@@ -194,7 +194,7 @@ class Predictor:
             truth=labels,
             instances=numbers,
             temperature=self.temperature,
-            object_px=self._object_px(logits.shape[2:]),
+            object_px=self._object_px(logits),
             inner=self.network.segmenter.card.inner or None,
             **self.guides,  # type: ignore[arg-type]
         )
@@ -209,7 +209,7 @@ class Predictor:
             tuple(sorted(whole.extent(label))): _rows(rows) for label, rows in scene.centres.items()
         }
 
-    def _instances(self, found: Found) -> NDArray[Any] | None:
+    def _instances(self, found: Found, logits: Tensor) -> NDArray[Any] | None:
         """Part the object at the trees of its star prior, or at proposed centres if wanted."""
         members = self.task.objects.get(self.task.instances)
         if members is None:
@@ -221,11 +221,11 @@ class Predictor:
             points = guidance.propose_centres(
                 np.isin(found.labels, members),
                 self._inner(found),
-                object_px=self._object_px(found.labels.shape),
+                object_px=self._object_px(logits),
             )
         return np.asarray(guidance.instances(found.labels, points, list(members)))
 
-    def _object_px(self, shape: Sequence[int]) -> float | None:
+    def _object_px(self, logits: Tensor) -> float | None:
         """Give the diameter of an object where the card says how centres are found, else None.
 
         It does not depend on the row, so that all rows have their centres proposed alike.
@@ -233,7 +233,7 @@ class Predictor:
         segmenter = self.network.segmenter
         if segmenter.card.centres != "network" and not segmenter.card.inner:
             return None
-        return segmenter.object_px(int(shape[0]), int(shape[1]))
+        return segmenter.typical_px(logits)
 
     def _inner(self, found: Found) -> NDArray[np.bool_] | None:
         """Mark the inner parts of the instances, where the network knows them."""

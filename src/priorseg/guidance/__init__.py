@@ -1,6 +1,6 @@
 """What priors must be told besides the image, from the truth, the network or a regression."""
 
-from .centres import instances, propose_centres, true_centres
+from .centres import instances, propose_centres, true_centres, typical_diameter
 from .guide import scene_of, with_centres
 from .regression import VolumeRegressor, load_regressor, save_regressor
 from .volumes import network_volumes, true_volumes
@@ -15,5 +15,6 @@ __all__ = [
     "scene_of",
     "true_centres",
     "true_volumes",
+    "typical_diameter",
     "with_centres",
 ]

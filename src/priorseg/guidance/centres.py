@@ -122,6 +122,28 @@ def _proposed(
     return _summits(np.where(kept, np.maximum(depth, 0.25), 0), kept, -math.log(dip))
 
 
+def typical_diameter(
+    probs: ArrayLike, inner: ArrayLike | None = None, *, object_px: float | None = None
+) -> float | None:
+    """Measure the object in which the median pixel lies, after touching ones were parted.
+
+    Stray pixels hardly count in it, though they may be most of the components.
+
+    Parameters
+    ----------
+    probs, inner, object_px   see `propose_centres`, which parts the objects
+
+    Returns
+    -------
+    float   diameter of a disc of its area, pixels; None if there is no object
+    """
+    points = propose_centres(probs, inner, object_px=object_px)
+    if len(points) == 0:
+        return None
+    numbers = instances(_object(probs).astype(np.uint8), points, 1)
+    return _typical_diameter(np.bincount(numbers.ravel())[1:])
+
+
 def instances(
     labels: ArrayLike,
     centres: ArrayLike | None,

@@ -224,7 +224,7 @@ class Session(Inputs):
         known = self._source.segmenter
         if known is None or self._source.given is not None:
             return with_proposals(problem, settings, None, {})
-        scale = known.object_px(*problem.size)
+        scale = known.typical_px(problem.logits)
         return with_proposals(problem, settings, scale, known.card.inner)
 
     def _due(self, every: float) -> bool:
