@@ -20,9 +20,10 @@ from .recovery import (
     tidy,
 )
 from .saver import Saver
-from .state import Picture, State, Thing, pixel_digest
+from .state import Picture, State, pixel_digest
 from .store import Store
-from .things import Locked, areas, mask_of, members
+from .thing import Thing
+from .things import Locked, areas, decided, mask_of, members
 
 __all__ = [
     "Candidate",
@@ -39,6 +40,7 @@ __all__ = [
     "Store",
     "Thing",
     "areas",
+    "decided",
     "default_root",
     "delete",
     "forget",

@@ -38,15 +38,28 @@ def describe(before: State, after: State, names: Mapping[int, str] | None = None
 def _things(before: State, after: State) -> str:
     change = len(after.things) - len(before.things)
     if change > 0:
-        return f"keep {change} object" + "s" * (change > 1)
+        return f"keep {_counted(change)}"
     if change < 0:
-        return f"delete {-change} object" + "s" * (change < -1)
-    for old, new in zip(before.things, after.things, strict=True):
+        left = {one.number for one in after.things}
+        gone = [one for one in before.things if one.number not in left]
+        only = all(one.undecided for one in gone)
+        return (
+            f"discard {_counted(-change, 'imported ')}" if only else f"delete {_counted(-change)}"
+        )
+    pairs = list(zip(before.things, after.things, strict=True))
+    decided = [new.name for old, new in pairs if old.undecided and not new.undecided]
+    if decided:
+        return f"keep {decided[0] if len(decided) == 1 else _counted(len(decided))}"
+    for old, new in pairs:
         if old.locked != new.locked:
             return f"{'lock' if new.locked else 'unlock'} {new.name}"
         if old.name != new.name:
             return f"rename {old.name} to {new.name}"
     return "keep again"
+
+
+def _counted(count: int, kind: str = "") -> str:
+    return f"{count} {kind}object" + "s" * (count > 1)
 
 
 def _settings(before: Settings, after: Settings, names: dict[int, str]) -> str:

@@ -10,7 +10,8 @@ from scipy import ndimage
 from ..geometry import label_components
 from .edits import delete
 from .keeping import Candidate, Overlap, keep
-from .state import State, Thing
+from .state import State
+from .thing import Thing
 from .things import areas, containers, members
 
 MOST_OBJECTS = 5000  # of one result; more are specks
@@ -110,7 +111,8 @@ def keep_result(state: State, objects: Sequence[Candidate], overlap: Overlap = "
     ------
     ValueError  see `keep`; also if there is nothing to keep but what is locked.
     """
-    matches = {id(one): _same(state, one) for one in objects}
+    sizes = areas(state)
+    matches = {id(one): same_as(state, one, sizes) for one in objects}
     fresh: dict[int, Candidate | int] = {}
     wanted = []
     for one in objects:
@@ -132,12 +134,16 @@ def keep_result(state: State, objects: Sequence[Candidate], overlap: Overlap = "
     return keep(state, wanted, overlap)
 
 
-def _same(state: State, one: Candidate) -> Thing | None:
-    """Find the kept object that a candidate would be again."""
+def same_as(state: State, one: Candidate, sizes: Mapping[int, int]) -> Thing | None:
+    """Find the kept object that a candidate would be again; `sizes` are the areas of all.
+
+    Raises
+    ------
+    ValueError  if the candidate has no window.
+    """
     if one.window is None:
         raise ValueError("A candidate of a result needs its window.")
     under, mask = state.kept.crop(one.window), np.asarray(one.mask, bool)
-    sizes = areas(state)
     for number in np.unique(under[mask]).tolist():
         for outer in containers(state.things, number) if number else ():
             thing = state.thing(outer)

@@ -1,12 +1,14 @@
 """What a person does to kept objects and painted pixels: each gives a new state."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .raster import Window
-from .state import MOST_LABELS, State, Thing
+from .state import State
+from .thing import MOST_LABELS, Thing
 from .things import Locked, containers
 
 
@@ -32,8 +34,17 @@ def relabel(state: State, number: int, label: int) -> State:
     return _with(state, replace(_unlocked(state, number), label=label))
 
 
+def decide(state: State, numbers: Iterable[int]) -> State:
+    """Turn imported objects that were only looked at into kept ones."""
+    chosen = set(numbers)
+    things = tuple(
+        replace(one, undecided=False) if one.number in chosen else one for one in state.things
+    )
+    return replace(state, things=things)
+
+
 def lock(state: State, number: int, locked: bool = True) -> State:
-    """Lock a kept object, or unlock it."""
+    """Lock a kept object, or unlock it; one that is only imported is refused."""
     return _with(state, replace(state.thing(number), locked=locked))
 
 

@@ -1,15 +1,18 @@
-"""From a mask of another program to objects that can be kept."""
+"""From a mask of another program to objects that can be kept, or looked at first."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .drafting import MOST_OBJECTS, candidates
-from .keeping import Candidate
-from .state import MOST_LABELS
+from .drafting import MOST_OBJECTS, candidates, same_as
+from .keeping import Candidate, keep, outer_first
+from .state import State
+from .thing import MOST_LABELS
+from .things import areas
 
 
 def of_classes(
@@ -75,6 +78,43 @@ def of_objects(
         name = (names or {}).get(number) or f"{title} {number}"
         found.append(Candidate(label, name, places[window] == place, window))
     return found
+
+
+def to_look_at(state: State, objects: Sequence[Candidate]) -> tuple[State, int]:
+    """Import objects that a person decides on later; what is there already stays as it is.
+
+    An object that is there already is left out (class and more than half of the pixels are the
+    same), and so is one that has no pixel of its own beside the others.
+
+    Returns
+    -------
+    state : State
+    left_out : int   how many objects were left out
+
+    Raises
+    ------
+    ValueError  if all are left out.
+    """
+    sizes = areas(state)
+    fresh: dict[int, Candidate | int | None] = {}  # id -> itself, or who is there in its place
+    grounds: dict[int, int] = {}  # id -> the object whose pixels it takes; 0 = free ones
+    wanted = []
+    for one in (objects[place] for place in outer_first(objects)):
+        inside = fresh[id(one.inside)] if isinstance(one.inside, Candidate) else one.inside
+        free = grounds[id(one.inside)] if isinstance(inside, Candidate) else inside or 0
+        old = same_as(state, one, sizes)
+        assert one.window is not None  # said by `same_as`
+        mask = np.asarray(one.mask, bool) & (state.kept.crop(one.window) == free)
+        if old is not None or not mask.any():
+            fresh[id(one)] = old.number if old is not None else inside
+            grounds[id(one)] = free
+            continue
+        new = replace(one, mask=mask, inside=inside, undecided=True)
+        fresh[id(one)], grounds[id(one)] = new, free
+        wanted.append(new)
+    if not wanted:
+        raise ValueError("All objects of the mask are here already, or lie where others are.")
+    return keep(state, wanted), len(objects) - len(wanted)
 
 
 def _few(numbers: Sequence[int]) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .raster import Raster, Window
-from .state import State, Thing
+from .state import State
+from .thing import Thing
 from .things import Locked, containers, members, own_areas
 
 Overlap = Literal["keep", "replace", "refuse"]
@@ -30,6 +31,7 @@ class Candidate:
     mask : (y, x) bool                    its pixels, with or without those of objects inside it
     window : two slices or None           where the mask lies; None = it covers the whole image
     inside : Candidate, number or None    the object it lies in: of the same call, or kept before
+    undecided : bool                      only to be looked at, see `Thing`
     """
 
     label: int
@@ -37,6 +39,7 @@ class Candidate:
     mask: ArrayLike
     window: Window | None = None
     inside: "Candidate | int | None" = None
+    undecided: bool = False
 
 
 def keep(state: State, objects: Sequence[Candidate], overlap: Overlap = "keep") -> State:
@@ -68,13 +71,14 @@ def keep(state: State, objects: Sequence[Candidate], overlap: Overlap = "keep") 
     kept, things = state.kept.crop(window), list(state.things)
     numbers: dict[int, int] = {}  # id of a candidate -> number
     first = 1 + max((thing.number for thing in things), default=0)
-    for place in _outer_first(objects):
+    for place in outer_first(objects):
         one, number = objects[place], first + len(numbers)
         inside = numbers[id(one.inside)] if isinstance(one.inside, Candidate) else one.inside
         if inside is not None and inside not in {thing.number for thing in things}:
             raise ValueError(f"{one.name} is to lie inside object {inside}, which does not exist.")
         numbers[id(one)] = number
-        things.append(Thing(number, one.label, one.name, inside=inside))
+        made = Thing(number, one.label, one.name, inside=inside, undecided=one.undecided)
+        things.append(made)
         (here, mask) = cuts[place]
         there = _shifted(here, -window[0].start, -window[1].start)
         _place(kept[there], mask, tuple(things), first, overlap)
@@ -82,7 +86,13 @@ def keep(state: State, objects: Sequence[Candidate], overlap: Overlap = "keep") 
     return replace(state, kept=raster, things=_those_left(raster, things, first))
 
 
-def _outer_first(objects: Sequence[Candidate]) -> list[int]:
+def outer_first(objects: Sequence[Candidate]) -> list[int]:
+    """Give the places of objects in an order in which those that hold others come first.
+
+    Raises
+    ------
+    ValueError  if one is listed twice, or they lie inside each other.
+    """
     known = {id(one) for one in objects}
     if len(known) != len(objects):
         raise ValueError("An object is listed twice.")

@@ -16,7 +16,7 @@ from .packing import rasters_of_text, to_text
 from .plain import SEPARATE
 from .raster import check_shape
 from .state import RASTERS, VERSION, State
-from .things import own_areas
+from .things import decided, own_areas
 from .toml_text import toml_text
 
 RECIPE_VERSION = 1
@@ -60,7 +60,7 @@ def as_recipe(what: "State | Recipe") -> Recipe:
 
 
 def recipe_text(what: "State | Recipe") -> str:
-    """Write a recipe.
+    """Write a recipe; imported objects that nobody has decided on are left out.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def recipe_text(what: "State | Recipe") -> str:
     TypeError   for settings that no file holds.
     """
     recipe = as_recipe(what)
-    state = recipe.state
+    state = decided(recipe.state)
     check_size(state.picture.shape, "The image")
     plain = state.to_dict()
     settings = plain["settings"]

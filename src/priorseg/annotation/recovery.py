@@ -69,7 +69,8 @@ class SessionFolder:
     @property
     def objects(self) -> int:
         """Count the kept objects."""
-        return len(self.loaded.state.things) if self.loaded.state is not None else 0
+        things = self.loaded.state.things if self.loaded.state is not None else ()
+        return sum(not one.undecided for one in things)
 
     @property
     def clicks(self) -> int:

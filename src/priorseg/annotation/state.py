@@ -13,11 +13,11 @@ from ..session import Painted, Settings
 from ..session.settings import FrozenMap
 from .plain import centres_from_plain, settings_from_dict, settings_to_dict, to_plain
 from .raster import Raster, Window, check_shape
+from .thing import Thing, check_things
 from .tile import digest_of
 
 Points = tuple[tuple[float, float], ...]
 VERSION = 2  # 1 did not say whether grey was inverted
-MOST_LABELS = 254  # painted pixels hold label + 1 in one byte
 RASTERS = {"painted": "uint8", "draft": "uint8", "kept": "int32"}
 
 
@@ -53,39 +53,6 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Thing:
-    """Describe a kept object.
-
-    Parameters
-    ----------
-    number : int           its pixels in the `kept` raster, >= 1
-    label : int            its class, 0 to 254
-    name : str
-    locked : bool          nothing changes its pixels
-    inside : int or None   number of the object that it lies in, as a cup lies in a disc; an
-                           object's area counts those inside it
-
-    Raises
-    ------
-    ValueError  for numbers out of range or an empty name.
-    """
-
-    number: int
-    label: int
-    name: str
-    locked: bool = False
-    inside: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number < 2**31:
-            raise ValueError(f"The number of an object must be from 1 to 2**31, got {self.number}.")
-        if not 0 <= self.label <= MOST_LABELS:
-            raise ValueError(f"A label must be from 0 to {MOST_LABELS}, got {self.label}.")
-        if not self.name.strip():
-            raise ValueError(f"Object {self.number} needs a name.")
-
-
-@dataclass(frozen=True)
 class State:
     """Hold everything a person did to one image; change it by `dataclasses.replace` or `edits`.
 
@@ -99,7 +66,7 @@ class State:
     painted : Raster uint8         0 = free, label + 1 = painted as that label
     draft : Raster uint8           labels of the last final result, as seen
     kept : Raster int32            0 or the number of a thing
-    things : tuple of Thing        the kept objects
+    things : tuple of Thing        the kept objects, and imported ones that nobody has decided on
     proposed : mapping             label -> centres of the settings that the network proposed and
                                    nobody has accepted yet; others are left out
     inverted : bool                bright is made dark before the network sees it
@@ -132,7 +99,7 @@ class State:
         if self.settings.painted is not None:
             object.__setattr__(self, "settings", replace(self.settings, painted=None))
         object.__setattr__(self, "things", tuple(self.things))
-        _check_things(self.things)
+        check_things(self.things)
         object.__setattr__(self, "proposed", _among(self.proposed, self.settings.centres))
         if self.region is not None:
             object.__setattr__(self, "region", _checked_region(self.region, self.picture.shape))
@@ -183,9 +150,7 @@ class State:
             "model_sha256": self.model_sha256,
             "region": None if region is None else [[part.start, part.stop] for part in region],
             "settings": settings_to_dict(self.settings),
-            "things": [
-                {one.name: getattr(thing, one.name) for one in _THING} for thing in self.things
-            ],
+            "things": [thing.to_dict() for thing in self.things],
             **({"proposed": to_plain(self.proposed, "proposed")} if self.proposed else {}),
             "inverted": self.inverted,
         }
@@ -218,20 +183,6 @@ def pixel_digest(pixels: NDArray[Any]) -> str:
     data = np.ascontiguousarray(pixels)
     head = repr((data.shape, data.dtype.str)).encode()
     return digest_of(head + digest_of(data.reshape(-1).view(np.uint8).data)).hex()
-
-
-def _check_things(things: tuple[Thing, ...]) -> None:
-    containers = {thing.number: thing.inside for thing in things}
-    if len(containers) != len(things):
-        raise ValueError("Two kept objects have the same number.")
-    for thing in things:
-        seen, outer = {thing.number}, thing.inside
-        while outer is not None:
-            if outer not in containers or outer in seen:
-                why = "does not exist" if outer not in containers else "lies in it in turn"
-                raise ValueError(f"Object {thing.number} lies inside object {outer}, which {why}.")
-            seen.add(outer)
-            outer = containers[outer]
 
 
 def _among(proposed: Mapping[int, Points], centres: Mapping[int, Points]) -> FrozenMap[int, Points]:
@@ -272,7 +223,7 @@ def _region(value: Any, where: str) -> Window:
     return slice(*ends[0]), slice(*ends[1])
 
 
-_PICTURE, _THING = fields(Picture), fields(Thing)
+_PICTURE = fields(Picture)
 _PICTURE_KEYS = {
     "name": required(_free_text),
     "path": required(_optional(text)),
@@ -282,13 +233,6 @@ _PICTURE_KEYS = {
     "spacing": required(many(real(0, math.inf), least=2)),
     "units": required(_free_text),
 }
-_THING_KEYS = {
-    "number": required(whole(1, 2**31 - 1)),
-    "label": required(whole(0, MOST_LABELS)),
-    "name": required(text),
-    "locked": required(flag),
-    "inside": required(_optional(whole(1, 2**31 - 1))),
-}
 _STATE_KEYS = {
     "version": required(whole(1, VERSION)),
     "picture": required(lambda value, where: Picture(**read_table(value, _PICTURE_KEYS, where))),
@@ -296,9 +240,7 @@ _STATE_KEYS = {
     "model_sha256": required(_free_text),
     "region": required(_optional(_region)),
     "settings": required(settings_from_dict),
-    "things": required(
-        many(lambda value, where: Thing(**read_table(value, _THING_KEYS, where)), least=0)
-    ),
+    "things": required(many(Thing.from_dict, least=0)),
     "proposed": (centres_from_plain, FrozenMap()),  # older files have none
 }
 _NEW_KEYS = {"inverted": required(flag)}  # since version 2

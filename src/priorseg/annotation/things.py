@@ -1,13 +1,15 @@
-"""Kept objects: which lies in which, their masks and areas."""
+"""Kept objects: which lies in which, their masks and areas, which are decided on."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from .raster import Raster, tile_windows
-from .state import State, Thing
+from .state import State
+from .thing import Thing
 
 
 class Locked(ValueError):
@@ -64,12 +66,37 @@ def areas(state: State) -> dict[int, int]:
     return total
 
 
+def decided(state: State) -> State:
+    """Leave out imported objects that nobody has decided on.
+
+    Their pixels go to the kept object around them, or to none.
+    """
+    outer = {thing.number: thing.inside for thing in state.things if thing.undecided}
+    if not outer:
+        return state
+
+    def holder(number: int | None) -> int | None:
+        while number in outer:
+            number = outer[number]
+        return number
+
+    things = tuple(
+        replace(thing, inside=holder(thing.inside)) for thing in state.things if not thing.undecided
+    )
+    numbers = np.array(sorted(outer), np.int32)
+    holders = np.array([holder(number) or 0 for number in sorted(outer)], np.int32)
+    kept = state.kept.array().copy()
+    where = np.isin(kept, numbers)
+    kept[where] = holders[np.searchsorted(numbers, kept[where])]
+    return replace(state, things=things, kept=state.kept.with_array(kept))
+
+
 def fixed_pixels(state: State) -> NDArray[np.uint8]:
     """Give the pixels that no solve may change: painted ones, and those of locked objects.
 
     A locked object shall neither shrink nor grow: the pixels around it are fixed too, to the label
     of the object that it lies in or to the background, unless they belong to another object or are
-    painted.
+    painted. Imported objects that nobody has decided on fix nothing.
 
     Returns
     -------
@@ -80,6 +107,7 @@ def fixed_pixels(state: State) -> NDArray[np.uint8]:
     locked = [thing for thing in state.things if thing.locked]
     if not locked:
         return values
+    state = decided(state)
     values, kept = values.copy(), state.kept.array()
     for thing in state.things:
         if any(state.thing(one).locked for one in containers(state.things, thing.number)):

@@ -20,13 +20,21 @@ SHOW_AGAIN = "Show it again"
 
 OBJECTS = "6  Objects"
 OBJECT_COLUMNS = ("object", "area", "state")
-OBJECT_STATES = {"draft": "draft", "kept": "kept", "locked": "kept, locked"}
+OBJECT_STATES = {
+    "draft": "draft", "imported": "imported", "kept": "kept", "locked": "kept, locked",
+}  # fmt: skip
 TIP_OBJECTS = "What you keep. Click to look at one, F2 or a double click to rename it."
 KEEP, LOCK, DELETE = "Keep", "Lock", "Delete"
 TIP_KEEP = (
     "Keep the objects of the result in the layer priorseg objects. Kept again, an object that is "
-    "not locked is renewed."
+    "not locked is renewed. While imported objects wait: keep the selected one; all if none is."
 )
+UNDECIDED = "{count} to decide on: look at each, then Keep or Delete. The result can be kept after."
+KEEP_ALL, TIP_KEEP_ALL = "Keep all", "Keep all imported objects."
+DISCARD_ALL = "Discard all"
+TIP_DISCARD_ALL = "Delete all imported objects that are not kept yet; undo brings them back."
+KEPT_ALREADY = "{name} is kept. Select an imported object, or press Keep all."
+ALL_DECIDED = "All imported objects are decided on. Keep keeps the result again."
 TIP_LOCK = "Priors and the brush never change a locked object."
 TIP_DELETE = "Delete the selected object; unlock it first."
 OVERLAP = "Where new objects meet kept ones"

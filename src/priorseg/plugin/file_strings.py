@@ -39,8 +39,17 @@ TIP_NUMBERS = "Whether a number in the mask is a class, or one object of a class
 AS_CLASSES, AS_OBJECTS = "Numbers are classes", "Numbers are objects: {name}"
 OBJECT = "object"
 IMPORT_BUTTON = "Import"
-TIP_IMPORT = "Keep the objects of the mask, not locked; undo takes them back."
+TIP_IMPORT = "Take the objects of the mask, not locked; undo takes them back."
+IMPORT_AS = "What becomes of its objects"
+TIP_IMPORT_AS = (
+    "Keep them at once, or list them as imported, to look at each and then keep or discard it."
+)
+IMPORTS_AS = {"keep": "Keep its objects", "look": "Look at its objects first"}
 IMPORTED = "{count} of {name} kept."
+TO_LOOK_AT = "{count} of {name} imported, not kept yet: decide on each under Objects."
+IMPORT_LEFT_OUT = "{count} left out: here already, or where others are."
+LOOK_NOW = "Look at them"
+LEFT_OUT = "{count} left out: not kept yet, decide under Objects."
 STEP_IMPORT = "import {name}"
 OTHER_IMAGE = "{name} belongs to the image before: import it again."
 

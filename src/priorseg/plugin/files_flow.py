@@ -1,4 +1,4 @@
-"""What follows from the page of files: labels written, masks imported, paths suggested."""
+"""What follows from the page of files: labels written, paths suggested."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import exchange
-from ..annotation.drafting import keep_result
-from ..annotation.importing import of_classes, of_objects
-from ..annotation.keeping import Candidate
 from ..annotation.state import State
+from ..annotation.things import decided
 from . import strings
 from .aside import Aside, reason
 from .file_names import plain, same, stem_of
-from .files_section import CLASSES
+from .import_flow import ImportFlow
 from .layers import colour
 from .path_row import PathRow
 from .recipe_flow import RecipeFlow
@@ -37,10 +35,10 @@ class FilesFlow:
         self.desk, self.section, self.annotator = desk, desk.panel.files, desk.annotator
         self.aside = Aside(desk.panel)
         self.recipes = RecipeFlow(desk, self)
+        self.imports = ImportFlow(desk, self)
         self._picture: tuple[str, str | None, int] | None = ("", None, -1)
         section = self.section
         section.save.connect(self.save)
-        section.load.connect(self.load)
         section.formatted.connect(self.change_ending)
         section.labels.typed.connect(self.follow_ending)
         for made, notice in ((section.labels, section.notice),
@@ -156,6 +154,7 @@ class FilesFlow:
         except ValueError as error:
             notice.say(str(error))
             return
+        left_out = self.left_out()
         info, state = self.desk.session.info, self.annotator.present
         source = state.picture.path if state is not None else None
         format = self.section.chosen.name
@@ -174,7 +173,7 @@ class FilesFlow:
             )
 
         def told(written: exchange.Written) -> None:
-            said = [strings.WRITTEN.format(path=written.path), *written.notes]
+            said = [strings.WRITTEN.format(path=written.path), *written.notes, *left_out]
             notice.say("\n".join(said), OK)
 
         self.begin(write, notice, strings.WRITING, path, told)
@@ -193,8 +192,9 @@ class FilesFlow:
             if frame is None or not frame.final:
                 raise ValueError(strings.NO_RESULT_YET)
             return frame.labels, _named(classes), _colours(classes)
+        state = decided(state) if state is not None else None
         if state is None or not state.things:
-            raise ValueError(strings.NOTHING_KEPT)
+            raise ValueError(" ".join([strings.NOTHING_KEPT, *self.left_out()]))
         kept = state.kept.array()
         if what == "objects":
             return kept, {one.number: one.name for one in state.things}, {}
@@ -202,63 +202,18 @@ class FilesFlow:
             classes.setdefault(one.label, strings.OBJECT)
         return classes_of(state), _named(classes), _colours(classes)
 
-    def load(self) -> None:
-        """Read a mask of the image and keep its objects."""
-        notice, path = self.section.mask_notice, self.section.mask.path
-        state, info = self.annotator.present, self.desk.session.info
-        if state is None or info is None:
-            notice.say(strings.NEED_IMAGE)
-            return
-        if path is None:
-            notice.say(strings.NO_PATH)
-            return
-        digest, shape, plane = state.picture.digest, state.picture.shape, state.picture.plane
+    def left_out(self) -> list[str]:
+        """Say how many imported objects are not saved, as nobody has decided on them."""
+        state, what = self.annotator.present, self.section.what.currentData()
+        return [] if what == "result" else not_kept(state)
 
-        def read() -> exchange.Masks:
-            try:
-                return exchange.read(path, shape=shape)
-            except ValueError:
-                if info.planes == 1:
-                    raise
-                return exchange.read(path, shape=shape, plane=plane)
 
-        def go_on(masks: exchange.Masks) -> None:
-            present = self.annotator.present
-            if present is None or present.picture.digest != digest:
-                notice.say(strings.OTHER_IMAGE.format(name=path.name), WARN)
-            else:
-                self.keep(masks, path.name)
-
-        self.begin(read, notice, strings.READING, path, go_on)
-
-    def keep(self, masks: exchange.Masks, name: str) -> None:
-        """Keep the objects of a mask, as one step."""
-        notice, before = self.section.mask_notice, self.annotator.present
-        if before is None:
-            return
-        try:
-            found = self._found(masks)
-            after = keep_result(before, found, self.desk.panel.objects.overlap)
-        except ValueError as error:
-            notice.say(str(error), BAD)
-            return
-        self.annotator.change(lambda _state: after, strings.STEP_IMPORT.format(name=name))
-        objects = f"{len(found)} object" + "s" * (len(found) > 1)
-        said = [strings.IMPORTED.format(count=objects, name=name), *masks.notes]
-        notice.say("\n".join(said), OK)
-
-    def _found(self, masks: exchange.Masks) -> list[Candidate]:
-        classes, meaning = self.desk.classes, int(self.section.numbers.currentData())
-        if meaning != CLASSES:
-            objects = classes.objects if classes is not None else {}
-            title = objects.get(meaning, strings.OBJECT)
-            return of_objects(masks.labels, meaning, title, masks.names)
-        if classes is None:
-            names = {one: masks.names.get(one, f"{strings.OBJECT} {one}") for one in masks.present}
-            return of_classes(masks.labels, names, {one: (one,) for one in names})
-        settings = self.desk.settings
-        wholes = {label: classes.whole(label, settings) for label in classes.objects}
-        return of_classes(masks.labels, classes.objects, wholes)
+def not_kept(state: State | None) -> list[str]:
+    """Say in a sentence how many imported objects are left out; nothing if none are."""
+    count = sum(one.undecided for one in state.things) if state is not None else 0
+    return (
+        [strings.LEFT_OUT.format(count=strings.counted(count, "imported object"))] if count else []
+    )
 
 
 def classes_of(state: State) -> np.ndarray:

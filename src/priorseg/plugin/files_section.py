@@ -11,6 +11,7 @@ from .path_row import PathRow
 from .widgets import Notice, Wrapped, button, column, combo, heading
 
 CLASSES = -1  # the numbers of a mask are classes
+LOOK = "look"  # imported objects are not kept before somebody has looked at them
 
 
 class FilesSection(QWidget):
@@ -66,13 +67,17 @@ class FilesSection(QWidget):
 
     def _build_import(self, layout: QVBoxLayout) -> None:
         self.numbers = combo(strings.NUMBERS, strings.TIP_NUMBERS)
+        self.imported_as = combo(strings.IMPORT_AS, strings.TIP_IMPORT_AS)
+        for name, title in strings.IMPORTS_AS.items():
+            self.imported_as.addItem(title, name)
         self.mask = PathRow(
             strings.IMPORT_PATH, strings.TIP_IMPORT_PATH, strings.IMPORT_BUTTON, strings.TIP_IMPORT
         )
         self.mask.done.connect(self.load)
         self.mask_notice = Notice()
-        for part in (heading(strings.IMPORT), self.numbers, self.mask, self.mask_notice):
+        for part in (heading(strings.IMPORT), self.numbers, self.imported_as, self.mask):
             layout.addWidget(part)
+        layout.addWidget(self.mask_notice)
 
     def _build_recipe(self, layout: QVBoxLayout) -> None:
         self.recipe_row = PathRow(strings.RECIPE_PATH, strings.TIP_RECIPE_PATH)

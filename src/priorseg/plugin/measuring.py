@@ -11,10 +11,11 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from .. import measures
-from ..annotation.things import mask_of
+from ..annotation.things import decided, mask_of
 from . import strings
+from .files_flow import not_kept
 from .measures_section import as_text
-from .widgets import BAD, OK
+from .widgets import BAD, OK, WARN
 
 if TYPE_CHECKING:
     from .controller import Controller
@@ -135,6 +136,7 @@ class Measuring(QObject):
 
     def _kept(self) -> Callable[[], tuple] | None:
         state, classes = self.desk.annotator.present, self.desk.classes
+        state = decided(state) if state is not None else None
         if state is None or not state.things:
             return None
         things, titles = state.things, classes.objects
@@ -165,9 +167,18 @@ class Measuring(QObject):
         if wish != self._wish:
             return
         self.found = found if isinstance(found, Measured) else None
-        self.section.notice.say(found if isinstance(found, str) else "", BAD)
+        self._say(found)
         self.section.show_objects(self.found.objects if self.found else [])
         self.section.show_cup_disc(self.found.cup_disc if self.found else None)
+
+    def _say(self, found: object) -> None:
+        """Say what went wrong, or which objects are not measured."""
+        kept = self.section.source.currentData() == "kept"
+        left_out = not_kept(self.desk.annotator.present) if kept else []
+        if isinstance(found, str):
+            self.section.notice.say(found, BAD)
+        else:
+            self.section.notice.say(" ".join(left_out), WARN)
 
     def copy(self) -> None:
         """Put the table on the clipboard."""

@@ -6,8 +6,10 @@ import numpy as np
 
 from ..annotation import edits as changes
 from ..annotation.state import State
-from ..annotation.things import areas
+from ..annotation.thing import Thing
+from ..annotation.things import areas, decided
 from . import strings
+from .deciding import Deciding
 from .objects_section import Row
 
 if TYPE_CHECKING:
@@ -26,14 +28,15 @@ class ObjectsFlow:
     def __init__(self, desk: "Controller") -> None:
         self.desk, self.section, self.annotator = desk, desk.panel.objects, desk.annotator
         section, annotator = self.section, self.annotator
+        self.deciding = Deciding(desk)
         section.paint.connect(self.arm)
         section.stop.connect(self.disarm)
         section.wiped.connect(self.wipe)
         section.brush.connect(desk.canvas.corrections.set_brush)
-        section.keep.connect(annotator.keep)
+        section.keep.connect(self.keep)
         section.lock.connect(lambda n, on: annotator.change(lambda s: changes.lock(s, n, on)))
         section.rename.connect(self.rename)
-        section.delete.connect(lambda n: annotator.change(lambda s: changes.delete(s, n)))
+        section.delete.connect(self.deciding.delete)
         section.selected.connect(desk.canvas.kept.select)
         desk.panel.strip.undo.clicked.connect(annotator.undo)
         desk.panel.strip.redo.clicked.connect(annotator.redo)
@@ -76,6 +79,13 @@ class ObjectsFlow:
             return changes.paint(state, mask, None)
 
         self.annotator.change(make, strings.STEP_WIPE)
+
+    def keep(self) -> None:
+        """Keep imported objects while some wait, else those of the result."""
+        if self.deciding.waiting:
+            self.deciding.keep()
+        else:
+            self.annotator.keep()
 
     def rename(self, number: int, name: str) -> None:
         """Give a kept object another name; an empty one is not taken."""
@@ -127,7 +137,7 @@ class ObjectsFlow:
         rows = [
             Row(
                 one.number, one.label, one.name, self.area(sizes[one.number]),
-                strings.OBJECT_STATES["locked" if one.locked else "kept"], one.inside,
+                strings.OBJECT_STATES[_stage(one)], one.inside,
             )
             for one in sorted(state.things, key=lambda thing: thing.inside is not None)
         ]  # fmt: skip
@@ -148,6 +158,7 @@ class ObjectsFlow:
     def _is_kept(self, frame: "Frame", label: int) -> bool:
         """Say whether the kept objects of a class are those of the result."""
         state, classes = self.annotator.present, self.desk.classes
+        state = decided(state) if state is not None else None
         if state is None or classes is None or not state.things:
             return False
         parts = classes.whole(label, frame.settings)
@@ -163,3 +174,9 @@ class ObjectsFlow:
             return f"{pixels:,} px"
         y, x = info.spacing
         return f"{pixels * y * x:.4g} {info.units}²"
+
+
+def _stage(one: Thing) -> str:
+    if one.undecided:
+        return "imported"
+    return "locked" if one.locked else "kept"

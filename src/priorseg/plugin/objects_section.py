@@ -10,10 +10,12 @@ from qtpy.QtWidgets import (
     QSlider,
     QTreeWidget,
     QTreeWidgetItem,
+    QTreeWidgetItemIterator,
     QWidget,
 )
 
 from . import strings
+from .deciding_row import DecidingRow
 from .keyed import Keyed
 from .layers import colour
 from .widgets import Notice, Wrapped, button, chip, column, combo, describe, heading, row
@@ -107,7 +109,9 @@ class ObjectsSection(QWidget):
         self.policy = combo(strings.OVERLAP, strings.TIP_OVERLAP)
         for name, title in strings.OVERLAPS.items():
             self.policy.addItem(title, name)
+        self.deciding = DecidingRow()
         layout.addWidget(self.list)
+        layout.addWidget(self.deciding)
         layout.addLayout(row(self.keep_button, self.lock_button, self.delete_button))
         layout.addWidget(self.policy)
 
@@ -128,6 +132,25 @@ class ObjectsSection(QWidget):
         """Give the number of the selected kept object; 0 if there is none."""
         chosen = self.list.selectedItems()
         return int(chosen[0].data(0, Qt.ItemDataRole.UserRole)) if chosen else 0
+
+    @property
+    def numbers(self) -> list[int]:
+        """Give the numbers of the objects in the list, from top to bottom."""
+        return [int(item.data(0, Qt.ItemDataRole.UserRole)) for item in self._items()]
+
+    def _items(self) -> list[QTreeWidgetItem]:
+        walk = QTreeWidgetItemIterator(self.list)
+        found = []
+        while (item := walk.value()) is not None:
+            found.append(item)
+            walk += 1
+        return found
+
+    def select(self, number: int) -> None:
+        """Select an object, bring its line into view and the picture to it."""
+        for item in self._items():
+            if int(item.data(0, Qt.ItemDataRole.UserRole)) == number:
+                self.list.setCurrentItem(item)
 
     @property
     def overlap(self) -> Any:
@@ -155,6 +178,8 @@ class ObjectsSection(QWidget):
     def show_rows(self, rows: Sequence[Row]) -> None:
         """Show the kept objects and the draft; the selected one stays selected."""
         self._filling, chosen = True, self.number
+        word = strings.OBJECT_STATES["imported"]
+        self.deciding.show_left(sum(one.state == word for one in rows))
         self.list.clear()
         items: dict[int, QTreeWidgetItem] = {}
         for one in rows:
@@ -203,8 +228,9 @@ class ObjectsSection(QWidget):
         if self._filling:
             return
         number, chosen = self.number, self.list.selectedItems()
-        locked = bool(chosen) and chosen[0].text(2) == strings.OBJECT_STATES["locked"]
-        self.lock_button.setEnabled(bool(number))
+        state = chosen[0].text(2) if chosen else ""
+        locked = state == strings.OBJECT_STATES["locked"]
+        self.lock_button.setEnabled(bool(number) and state != strings.OBJECT_STATES["imported"])
         self.lock_button.setChecked(locked)
         self.delete_button.setEnabled(bool(number) and not locked)
         if number:

@@ -94,7 +94,7 @@ class SegmentationPanel(QWidget):
         acts = {
             "place": desk.pointing.place,
             "live": self.live.live_box.toggle,
-            "keep": desk.annotator.keep,
+            "keep": desk.objects.keep,
             "paint": desk.objects.toggle,
             "uncertainty": self.live.toggle_uncertainty,
             "next_image": lambda: step.emit(1),

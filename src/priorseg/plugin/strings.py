@@ -285,3 +285,8 @@ def slider_tip(help: str, low: float, high: float, unit: str, trained: float) ->
     """Give the tooltip of a slider."""
     unit = f" {unit}" if unit else ""
     return f"{help} {low:g} to {high:g}{unit}. Double click: back to {trained:.3g}{unit}.".strip()
+
+
+def counted(count: int, what: str) -> str:
+    """Say how many there are of something."""
+    return f"{count} {what}" + "s" * (count != 1)
