@@ -86,7 +86,7 @@ def change(path: list, value: object):
         (change(["bodies"], [["0" * 32, 10**12]]), "do not fill"),
         (change(["bodies"], [["0" * 32, -5]]), "list of tiles holds"),
         (change(["bodies"], [[1, 5]]), "no digest"),
-        (change(["state", "version"], 2), "Update priorseg"),
+        (change(["state", "version"], 3), "Update priorseg"),
         (change(["state", "settings", "temperature"], {"number": "nan"}), "temperature"),
     ],
 )
