@@ -25,9 +25,9 @@ def main() -> None:
     parser.add_argument("--theme", default="dark", choices=("dark", "light"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as sessions:
-        os.environ["PRIORSEG_SESSIONS"] = sessions
-        for name in options.only or STATES:
+    for name in options.only or STATES:
+        with tempfile.TemporaryDirectory() as sessions:  # a state never begins with another's work
+            os.environ["PRIORSEG_SESSIONS"] = sessions
             draw(name, STATES[name], options.folder, options.theme)
 
 
