@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.strict import flag, many, read_table, real, required, text, whole
+from ..evaluation.strict import any_text, flag, many, read_table, real, required, text, whole
 from ..session import Painted, Settings
 from ..session.settings import FrozenMap
 from .plain import centres_from_plain, settings_from_dict, settings_to_dict, to_plain
@@ -255,12 +255,6 @@ def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _free_text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{where} must be a text, got {value!r:.60}.")
-    return value
-
-
 def _optional(reader: Any) -> Any:
     return lambda value, where: None if value is None else reader(value, where)
 
@@ -274,13 +268,13 @@ def _region(value: Any, where: str) -> Window:
 
 _PICTURE, _THING = fields(Picture), fields(Thing)
 _PICTURE_KEYS = {
-    "name": required(_free_text),
+    "name": required(any_text),
     "path": required(_optional(text)),
-    "digest": required(_free_text),
+    "digest": required(any_text),
     "shape": required(many(whole(1, 2**31 - 1), least=2)),
     "plane": required(whole(0, 2**31 - 1)),
     "spacing": required(many(real(0, math.inf), least=2)),
-    "units": required(_free_text),
+    "units": required(any_text),
 }
 _THING_KEYS = {
     "number": required(whole(1, 2**31 - 1)),
@@ -292,8 +286,8 @@ _THING_KEYS = {
 _STATE_KEYS = {
     "version": required(whole(1, VERSION)),
     "picture": required(lambda value, where: Picture(**read_table(value, _PICTURE_KEYS, where))),
-    "model": required(_free_text),
-    "model_sha256": required(_free_text),
+    "model": required(any_text),
+    "model_sha256": required(any_text),
     "region": required(_optional(_region)),
     "settings": required(settings_from_dict),
     "things": required(
