@@ -170,8 +170,9 @@ class State:
 
     @property
     def clicks(self) -> int:
-        """Count the centres that were placed."""
-        return sum(len(points) for points in self.settings.centres.values())
+        """Count the centres that a person placed, moved or accepted."""
+        placed, proposed = self.settings.centres.values(), self.proposed.values()
+        return sum(map(len, placed)) - sum(map(len, proposed))
 
     def to_dict(self) -> dict[str, Any]:
         """Give all but the rasters as plain data for JSON."""
