@@ -135,3 +135,8 @@ def test_settings_hold_one_volume_for_each_centre_and_forget_those_without_a_cen
         drawn(400.0)
     with pytest.raises(ValueError, match="object 2 of label 1 must be a finite number"):
         drawn(None, 0.0)
+
+
+def test_volumes_of_objects_without_their_star_are_said_to_be_off():
+    *_, frame = session_of().frames(drawn(400.0, None, priors=(SMOOTH,)))
+    assert frame.messages == ("Volumes of single objects of cell are off: its star shape is off.",)

@@ -203,3 +203,10 @@ def test_numbers_labels_and_spacing_are_checked() -> None:
         Picture("a", None, "", (4, 4), 0, (math.nan, 1.0))
     with pytest.raises(ValueError, match="kept must be int32"):
         replace(fresh(64), kept=Raster.zeros((64, 64)))
+
+
+def test_centres_that_are_only_proposed_are_no_clicks() -> None:
+    bare = fresh(300)
+    settings = replace(bare.settings, centres={1: ((9.0, 9.0), (20.0, 9.0))})
+    state = replace(bare, settings=settings, proposed={1: ((20.0, 9.0),)})
+    assert state.clicks == 1

@@ -272,7 +272,8 @@ def test_tidying_never_deletes_objects_paint_or_centres(tmp_path: Path) -> None:
     bare = State.fresh(picture(300))
     painted = paint(bare, np.ones((2, 2), bool), 1, window=(slice(0, 2), slice(0, 2)))
     clicked = replace(bare, settings=replace(bare.settings, centres={1: ((9.0, 9.0),)}))
-    stores = [saved(tmp_path, [state]) for state in (painted, clicked, STATES[-1])]
+    left = replace(clicked, proposed=clicked.settings.centres)  # others may have been rejected
+    stores = [saved(tmp_path, [state]) for state in (painted, clicked, left, STATES[-1])]
     for store in stores:
         store.close()
         os.utime(store.folder, (0, 0))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from pictures import blob_image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -209,3 +210,17 @@ def test_the_view_of_uncertainty_has_a_key(desk) -> None:
     assert desk.layer("uncertainty").visible
     press(desk, Qt.Key.Key_U)
     assert not desk.layer("uncertainty").visible
+
+
+def test_a_centre_placed_before_the_first_run_comes_again_with_its_image(desk) -> None:
+    first = desk.open()
+    desk.panel.priors.table.row(2).click()
+    desk.panel.priors.details.place_button.click()
+    desk.click(38, 48)
+    desk.until(lambda: bool(desk.controller.settings.centres))
+    centres = desk.controller.settings.centres
+    desk.controller.images.choose(desk.viewer.add_image(blob_image()[::-1].copy()))
+    assert not desk.controller.settings.centres
+    desk.controller.images.choose(first)
+    assert desk.controller.settings.centres == centres
+    assert desk.run().settings.centres == centres

@@ -59,7 +59,9 @@ def test_keys_can_be_swapped_one_after_the_other() -> None:
     assert (swapped["paint"], swapped["keep"], said) == ("K", "W", [])
 
 
-@pytest.mark.parametrize("text", ["Foo", "Ctrl", "Shift+", "Ctrl+K, J", "Esc", "Space"])
+@pytest.mark.parametrize(
+    "text", ["Foo", "Ctrl", "Shift+", "Shift", "Ctrl+Alt", "Ctrl+K, J", "Esc", "Space", "Backtab"]
+)
 def test_what_is_no_key_or_is_needed_leaves_the_former_one(text: str) -> None:
     former = wanted(keep="F6")
     found, said = keymap.resolve(wanted(keep=text), former)

@@ -120,6 +120,32 @@ def test_the_choice_is_hidden_without_a_centre(desk) -> None:
     assert not desk.panel.priors.details.volumes.lock.isHidden()
 
 
+def test_without_its_star_no_object_can_be_asked_for_a_volume(desk) -> None:
+    lobes(desk)
+    choose(desk, 1)
+    details = desk.panel.priors.details
+    details.target.field.setValue(250)
+    desk.calm()
+    desk.panel.priors.table.cell("star", 2).click()
+    desk.calm()
+    assert details.objects.isHidden()
+    assert details.objects.place is None
+    assert "are off" in desk.panel.live.certificates.text()
+    desk.panel.priors.table.cell("star", 2).click()
+    assert sizes(desk.calm())[0] == 250
+    assert details.objects.isVisible()
+
+
+def test_the_size_of_an_object_is_never_that_of_the_one_that_was_deleted(desk) -> None:
+    before = sizes(lobes(desk))
+    layer = desk.controller.canvas.centres.layer
+    layer.selected_data = {0}
+    layer.remove_selected()
+    choose(desk, 1)  # before it is solved without the other
+    assert f"now {before[1]} px" in desk.panel.priors.details.volumes.text
+    assert f"now {sizes(desk.calm())[0]} px" in desk.panel.priors.details.volumes.text
+
+
 @pytest.mark.parametrize("gone", [0, 1])
 def test_volumes_stay_with_the_centres_that_stay(gone: int) -> None:
     before = Settings(centres={1: LOBES}, object_volumes={1: (5.0, 6.0)})

@@ -180,3 +180,35 @@ def test_the_row_fits_into_the_narrow_panel(proposed, desk) -> None:
     for made in proposed.controls():
         assert made.toolTip()
         assert made.width() >= made.minimumSizeHint().width()
+
+
+def test_cleared_ones_that_are_proposed_again_are_counted_once(proposed, desk) -> None:
+    desk.panel.priors.details.clear_button.click()
+    notice = desk.panel.priors.notice
+    desk.until(lambda: notice.action.text() == "Propose again")
+    notice.action.click()
+    desk.calm()
+    assert proposed.left.text().startswith("6 of 6")
+    assert len(rings(desk)) == 6
+
+
+def test_a_rejected_one_stays_away_when_the_size_of_a_pixel_is_typed(proposed, desk) -> None:
+    proposed.forth.click()
+    proposed.reject_button.click()
+    desk.calm()
+    desk.controller.images.resized()
+    desk.until(lambda: desk.controller.plain is not None)
+    assert len(desk.calm().settings.centres[NUCLEUS]) == len(rings(desk)) == 5
+
+
+def test_one_that_is_given_a_volume_is_the_users_and_keeps_it(proposed, desk) -> None:
+    desk.panel.priors.details.objects.choose(1)
+    desk.panel.priors.details.target.field.setValue(300)
+    desk.calm()
+    assert len(rings(desk)) == 5
+    desk.controller.images.on_inverted(False)  # the network runs anew
+    desk.until(lambda: desk.controller.plain is not None and len(rings(desk)) == 5)
+    settings = desk.calm().settings
+    (kept,) = [at for at, one in enumerate(settings.object_volumes[NUCLEUS]) if one == 300]
+    assert near(settings.centres[NUCLEUS][kept], SECOND)
+    assert proposed.left.text().startswith("5 of 6")

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..evaluation.strict import flag, mapped, read_table, required, text, whole, whole_text
+from ..evaluation.strict import (
+    any_text,
+    flag,
+    mapped,
+    read_table,
+    required,
+    text,
+    whole,
+    whole_text,
+)
 from ..exchange.masks import check_size
 from ..files import replace_whole
 from ..session import Settings
@@ -243,21 +252,15 @@ def _any_tables(value: Any, where: str) -> list[dict[str, Any]]:
     return [_any_table(one, where) for one in value]
 
 
-def _free(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{where} must be a text, got {value!r:.60}.")
-    return value
-
-
 def _model(value: Any, where: str) -> dict[str, str]:
-    return read_table(value, {"name": required(_free), "sha256": required(_free)}, where)
+    return read_table(value, {"name": required(any_text), "sha256": required(any_text)}, where)
 
 
 _KEYS: dict[str, Any] = {
     "version": required(whole(1, RECIPE_VERSION)),
     "picture": required(_any_table),
     "model": required(_model),
-    "made": (mapped(_free), {}),
+    "made": (mapped(any_text), {}),
     "solve": required(_any_table),
     "prior": (_any_tables, []),
     "object": (_any_tables, []),

@@ -74,7 +74,7 @@ class SessionFolder:
 
     @property
     def clicks(self) -> int:
-        """Count the centres that were placed."""
+        """Count the centres that a person placed, moved or accepted."""
         return self.loaded.state.clicks if self.loaded.state is not None else 0
 
 
@@ -237,7 +237,7 @@ def tidy(root: str | os.PathLike[str], days: float = 30.0) -> int:
 def _holds_work(folder: Path) -> bool:
     """Say whether a person's work is in a session, or might be because it cannot be read."""
     state = load(folder).state
-    return state is None or bool(state.things or state.painted.any() or state.clicks)
+    return state is None or bool(state.things or state.painted.any() or state.settings.centres)
 
 
 def _is_empty(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.strict import flag, many, read_table, real, required, text, whole
+from ..evaluation.strict import any_text, flag, many, read_table, real, required, text, whole
 from ..session import Painted, Settings
 from ..session.settings import FrozenMap
 from .plain import centres_from_plain, settings_from_dict, settings_to_dict, to_plain
@@ -137,8 +137,9 @@ class State:
 
     @property
     def clicks(self) -> int:
-        """Count the centres that were placed."""
-        return sum(len(points) for points in self.settings.centres.values())
+        """Count the centres that a person placed, moved or accepted."""
+        placed, proposed = self.settings.centres.values(), self.proposed.values()
+        return sum(map(len, placed)) - sum(map(len, proposed))
 
     def to_dict(self) -> dict[str, Any]:
         """Give all but the rasters as plain data for JSON."""
@@ -206,12 +207,6 @@ def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _free_text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{where} must be a text, got {value!r:.60}.")
-    return value
-
-
 def _optional(reader: Any) -> Any:
     return lambda value, where: None if value is None else reader(value, where)
 
@@ -225,19 +220,19 @@ def _region(value: Any, where: str) -> Window:
 
 _PICTURE = fields(Picture)
 _PICTURE_KEYS = {
-    "name": required(_free_text),
+    "name": required(any_text),
     "path": required(_optional(text)),
-    "digest": required(_free_text),
+    "digest": required(any_text),
     "shape": required(many(whole(1, 2**31 - 1), least=2)),
     "plane": required(whole(0, 2**31 - 1)),
     "spacing": required(many(real(0, math.inf), least=2)),
-    "units": required(_free_text),
+    "units": required(any_text),
 }
 _STATE_KEYS = {
     "version": required(whole(1, VERSION)),
     "picture": required(lambda value, where: Picture(**read_table(value, _PICTURE_KEYS, where))),
-    "model": required(_free_text),
-    "model_sha256": required(_free_text),
+    "model": required(any_text),
+    "model_sha256": required(any_text),
     "region": required(_optional(_region)),
     "settings": required(settings_from_dict),
     "things": required(many(Thing.from_dict, least=0)),

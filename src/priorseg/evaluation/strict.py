@@ -48,6 +48,13 @@ def text(value: Any, where: str) -> str:
     return value
 
 
+def any_text(value: Any, where: str) -> str:
+    """Read a text, also an empty one."""
+    if not isinstance(value, str):
+        raise ValueError(f"{where} must be a text, got {value!r:.60}.")
+    return value
+
+
 def choice(*allowed: str) -> Reader:
     """Read one of several texts."""
 

@@ -12,9 +12,10 @@ from qtpy.QtCore import QTimer
 
 from . import strings
 from .corrections import Corrections
+from .guides import Guides
 from .kept_layer import KeptLayer
 from .layers import ResultLayers, placement, take_out
-from .marks import CentreLayer, Guides
+from .marks import CentreLayer
 from .picker import Picker
 from .pixels import OURS, is_candidate, plane_index
 

@@ -136,6 +136,13 @@ def _carried(
     return tuple(known.get(point) for point in after)
 
 
+def without_volume(settings: Settings, label: int) -> tuple[Point, ...]:
+    """Give the centres of a label whose objects have no volume of their own."""
+    points = settings.centres.get(label, ())
+    volumes = settings.object_volumes.get(label, (None,) * len(points))
+    return tuple(point for point, one in zip(points, volumes, strict=True) if one is None)
+
+
 def with_volume_of(
     settings: Settings, label: int, place: int | None, pixels: float | None
 ) -> Settings:

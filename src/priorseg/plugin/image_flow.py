@@ -137,6 +137,7 @@ class ImageFlow:
             self.desk.annotator.measured_in(self.desk.session.info)
         if had_result:
             self.desk.plain = None
+            self.desk.pointing.proposing.expect(self.desk.session.region)  # the pixels are the same
             self.desk.run()
 
     def open_state(self) -> None:

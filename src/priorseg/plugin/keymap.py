@@ -29,7 +29,12 @@ DEFAULTS = {
     "reject": "Shift+R",
     "accept_all": "Ctrl+Shift+G",
 }
-RESERVED = ("Esc", "Tab", "Shift+Tab", "Space", "Return", "Enter", "Del", "Backspace")
+RESERVED = (
+    "Esc", "Tab", "Shift+Tab", "Backtab", "Space", "Return", "Enter", "Del", "Backspace",
+)  # fmt: skip
+NEVER_ALONE = (
+    Qt.Key.Key_unknown, Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta,
+)  # fmt: skip
 TYPED_MS = 400  # without a further letter, then what was typed in the preferences is taken
 
 
@@ -43,7 +48,7 @@ def read_key(text: str) -> str:
     sequence = QKeySequence(text.strip(), QKeySequence.SequenceFormat.PortableText)
     if not text.strip():
         return ""
-    if sequence.count() != 1 or sequence[0].key() == Qt.Key.Key_unknown:
+    if sequence.count() != 1 or sequence[0].key() in NEVER_ALONE:
         raise ValueError(strings.KEY_UNKNOWN.format(text=text))
     name = sequence.toString(QKeySequence.SequenceFormat.PortableText)
     if name in RESERVED:

@@ -133,7 +133,7 @@ class Classes:
         if place is not None:
             row = settings.object_volumes.get(label)
             target, soft = row[place] if row else None, None
-            hard = object_size(frame, label, place)
+            hard = object_size(frame, label, settings.centres[label][place])
             network = round(target or hard or 0)
         return {
             "target": target,
@@ -175,8 +175,11 @@ class Classes:
         return f"{title}, {self.objects.get(label, label)}" if label is not None else title
 
 
-def object_size(frame: "Frame | None", label: int, place: int) -> int | None:
+def object_size(frame: "Frame | None", label: int, centre: tuple[float, float]) -> int | None:
     """Give the pixels of the object of a centre in the label map, where that is certified."""
-    certificates = () if frame is None else tuple(frame.certificates.values())
-    sizes = next((one.objects[label] for one in certificates if label in one.objects), ())
-    return sizes[place] if place < len(sizes) else None
+    points = () if frame is None else frame.settings.centres.get(label, ())
+    if frame is None or centre not in points:
+        return None
+    certificates = frame.certificates.values()
+    sizes = next((one.objects[label] for one in certificates if label in one.objects), None)
+    return sizes[points.index(centre)] if sizes else None

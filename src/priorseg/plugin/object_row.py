@@ -14,7 +14,7 @@ WHOLE = -1
 
 
 class ObjectRow(QWidget):
-    """Choose the whole class or one object; hidden while a class has no centre.
+    """Choose the whole class or one object; hidden while a class has no star with a centre.
 
     Signals: ``chosen()``; ``freed()`` to leave the volume of the chosen object free.
     """

@@ -229,8 +229,10 @@ class PriorsSection(QWidget):
         if self.classes is None:
             return
         label, settings, frame = self.label, self.settings, self._frame
-        points, wanted = settings.centres.get(label, ()), settings.object_volumes.get(label, ())
-        self.details.objects.show_points(label, points, wanted)
+        points = settings.centres.get(label, ())
+        stars = points if label in edits.star_labels(settings) else ()  # only they keep volumes
+        wanted = settings.object_volumes.get(label, ()) if stars else ()
+        self.details.objects.show_points(label, stars, wanted)
         shown = self.classes.volume_shown(
             settings, frame, label, self._network.get(label, 0), self.details.objects.place
         )

@@ -21,9 +21,9 @@ SIZE = 0.4  # of a proposed centre, typical diameters of an object
 class Proposing:
     """Put the centres of `LiveSession.proposed` among those of the user, once per image.
 
-    A centre that was accepted, moved or placed by hand is the user's: it is never changed, and no
-    other is proposed within half a typical diameter of it. What was proposed on another image,
-    plane or region goes when the network runs again.
+    A centre that was accepted, moved, placed by hand or given a volume is the user's: it is never
+    changed, and no other is proposed within half a typical diameter of it. What was proposed on
+    another image, plane or region goes when the network runs again.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ class Proposing:
 
     @property
     def waiting(self) -> dict[int, Points]:
-        """Give the proposed centres that nobody has accepted, moved or removed."""
+        """Give the proposed centres that nobody has accepted, moved, removed or given a volume."""
         if not self._made:
             return {}
-        centres = self.panel.priors.settings.centres
-        there = {label: set(centres.get(label, ())) for label in self._made}
+        settings = self.panel.priors.settings
+        there = {label: set(edits.without_volume(settings, label)) for label in self._made}
         found = {
             label: tuple(point for point in points if point in there[label])
             for label, points in self._made.items()
@@ -130,18 +130,17 @@ class Proposing:
             return
         wanted = {label: self.desk.session.proposed.get(label, ())}
         added = self._apart(wanted, own)
-        self._made = _joined(self._made, added)
+        self._made = _joined(self.waiting, added)
         self._show(_joined(own, added))
         self.centres.offer()
         self.desk.pointing.on_centres(False)
 
     def _own(self) -> dict[int, Points]:
         """Give the centres that are the user's."""
-        settings = self.panel.priors.settings
-        made = {label: set(points) for label, points in self._made.items()}
+        waiting = {label: set(points) for label, points in self.waiting.items()}
         kept = {
-            label: tuple(point for point in points if point not in made.get(label, ()))
-            for label, points in settings.centres.items()
+            label: tuple(point for point in points if point not in waiting.get(label, ()))
+            for label, points in self.panel.priors.settings.centres.items()
         }
         return {label: points for label, points in kept.items() if points}
 

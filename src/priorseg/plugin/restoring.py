@@ -30,7 +30,7 @@ class Restoring:
         """Show what was done to an image that is opened."""
         self._waiting = None
         self.desk.pointing.proposing.expect(None)
-        marked = state.draft.any() or state.painted.any()
+        marked = state.draft.any() or state.painted.any() or state.settings.centres
         if marked or state.things or state.inverted:
             self.show(state)
         else:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..links import Link
 from ..prior import Prior
 from ..priors import make_prior
+from ..priors.star import Star
 from ..scene import Scene
 from ..spec import parameters, registered
 from .corrections import check_painted_volumes, fixed_labels, pooled_paint, volumes_with_room
@@ -111,6 +112,12 @@ def active_priors(settings: Settings, problem: Problem) -> tuple[list[Prior], li
             messages.append(missing)
         else:
             chosen.append(make_prior(choice.name, choice.settings))
+    stars = {prior.label for prior in chosen if isinstance(prior, Star)}
+    messages += [
+        f"Volumes of single objects of {problem.named(label)} are off: its star shape is off."
+        for label in settings.object_volumes
+        if label not in stars
+    ]
     return chosen, messages
 
 
