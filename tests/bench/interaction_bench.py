@@ -129,11 +129,9 @@ class Person:
     def dab(self, place, half_width, label):
         """Put the right class into a piece that is wrong."""
         section = self.window.panel.objects
-        name = self.desk.classes.objects.get(label)
-        text = f"Paint {name}" if name else "Paint background"
         at = next(i for i in range(section.brush_class.count())
                   if section.brush_class.itemData(i) == label)  # fmt: skip
-        self.choose(section.brush_class, section.brush_class.itemText(at) or text)
+        self.choose(section.brush_class, section.brush_class.itemText(at))
         width = int(np.clip(round(2 * half_width), 1, section.size.maximum()))
         if width != section.size.value():
             self.work.mouse += 1

@@ -119,7 +119,8 @@ class ObjectsFlow:
         """Show whether the mouse paints, and how much is painted."""
         state = self.annotator.present
         text = strings.NOTHING_PAINTED
-        if state is not None and (painted := state.painted.array()).any():
+        if state is not None and state.painted.any():
+            painted = state.painted.array()
             count = int(np.count_nonzero(painted))
             text = strings.PAINTED_PX.format(count=count)
             outside = count - int(np.count_nonzero(painted[self.desk.session.region]))
