@@ -225,6 +225,23 @@ def test_volumes_that_contradict_are_named_with_a_way_out(desk) -> None:
     assert not panel.priors.notice.text
 
 
+def test_volumes_that_contradict_before_the_first_run_have_a_way_out_too(desk) -> None:
+    desk.open(np.repeat(blob_image()[..., None], 3, 2), rgb=True)
+    section = desk.panel.image
+    section.mode.setCurrentIndex(section.mode.findData("whole"))
+    section.mode.activated.emit(0)
+    panel = desk.panel
+    panel.priors.edit(edits.with_volume(panel.priors.settings, 1, 500))
+    panel.priors.edit(edits.with_volume(panel.priors.settings, 2, 900))
+    panel.model.run_button.click()
+    desk.until(lambda: "cup" in panel.priors.notice.text)
+    assert "cup 900 px > disc 500 px" in panel.priors.notice.text
+    panel.priors.notice.action.click()
+    frame = desk.calm()
+    assert frame.counts[1] + frame.counts[2] == 500
+    assert not panel.priors.notice.text
+
+
 def test_until_converged_goes_on_past_the_trained_sweeps(desk) -> None:
     desk.open()
     assert desk.run().sweeps == 5

@@ -153,8 +153,13 @@ class Controller:
             self.canvas.zoom_to(self.session.region)
         self.panel.priors.suit(self.session)
         self.pointing.begin()
+        rows, columns = self.session.region
+        pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
         if self.session.ready and self.plain is not None:
             self._request()
+        elif self._contradiction(pixels) is not None:
+            self._asked, self.frames.quiet = None, False
+            self.worker.compute()  # it is refused when the network has run, with a way out
         else:
             self._asked, self.frames.quiet = self.settings, False
             self.worker.compute(self.settings)
@@ -192,20 +197,9 @@ class Controller:
                 self.frames.tell()
                 priors.notice.say(strings.NOT_APPLIED, WARN, strings.RUN, self.run)
             return
-        pixels = int(self.plain.probs[0].size)
-        order = self.classes.nesting if self.classes.ordered else ()
-        found = edits.conflict(
-            self.settings, self.classes.objects, order, pixels, self.sizing.locked
-        )
+        found = self._contradiction(int(self.plain.probs[0].size))
         if found is not None:
-            text, label = found
-            self.worker.cancel()
-            self.frames.restore()
-            self.panel.status.say(BAD, strings.STATE_REFUSED)
-            priors.notice.say(
-                text, BAD, strings.FREE.format(name=self.classes.objects[label]),
-                lambda: priors.edit(edits.with_volume(self.settings, label, None)),
-            )  # fmt: skip
+            self._refuse(*found)
             return
         priors.notice.clear()
         self.pointing.draw_guides()
@@ -213,6 +207,23 @@ class Controller:
             self._request()
         elif self.panel.live.live_box.isChecked():
             self._request(preview=True)
+
+    def _contradiction(self, pixels: int) -> tuple[str, int] | None:
+        classes = self.classes
+        assert classes is not None
+        order = classes.nesting if classes.ordered else ()
+        return edits.conflict(self.settings, classes.objects, order, pixels, self.sizing.locked)
+
+    def _refuse(self, text: str, label: int) -> None:
+        """Say which volumes contradict, with a way out; show the last result that was allowed."""
+        assert self.classes is not None
+        self.worker.cancel()
+        self.frames.restore()
+        self.panel.status.say(BAD, strings.STATE_REFUSED)
+        self.panel.priors.notice.say(
+            text, BAD, strings.FREE.format(name=self.classes.objects[label]),
+            lambda: self.panel.priors.edit(edits.with_volume(self.settings, label, None)),
+        )  # fmt: skip
 
     def on_converge(self, on: bool) -> None:
         """Solve until converged, or as often as trained."""
