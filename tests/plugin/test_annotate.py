@@ -117,6 +117,10 @@ def test_paint_outside_the_region_is_said_to_wait(desk) -> None:
     count = int((desk.controller.canvas.corrections.layer.data > 0).sum())
     assert count > 20
     assert f"{count} of them lie outside the region" in desk.panel.objects.painted.text()
+    desk.panel.priors.table.row(desk.panel.objects.brush_label).click()
+    desk.panel.priors.details.volumes.paint.click()
+    assert "in the region yet" in desk.panel.priors.notice.text
+    assert not desk.controller.settings.volumes
 
 
 def test_a_locked_object_is_not_changed_by_priors_or_brush(desk) -> None:

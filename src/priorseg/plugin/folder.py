@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image
 from qtpy.QtCore import QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 
 from ..io import PICTURES, TIFF, read_image
 from . import strings
 from .layers import take_out
+from .turns import main_window
 from .widgets import WARN
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (*PICTURES, *TIFF)
 SETTLE_MS = 400  # software OpenGL fails where layers go and come in one paint; 60 was too short
+MOST_WAITS = 10  # a window that nobody sees is not painted
 
 
 def neighbours(path: Path) -> list[Path]:
@@ -52,6 +55,8 @@ class Folder:
         self.section.step.connect(self.step)
         desk.annotator.changed.connect(self.show)
         self._steps: list[Callable[[], object]] = []
+        self._paints = self._waits = 0
+        self._watched: list[QOpenGLWidget] = []
         self._timer = QTimer(desk.panel)  # ends with the panel, other than a single shot
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._go_on)
@@ -110,6 +115,7 @@ class Folder:
         desk, viewer = self.desk, self.desk.canvas.viewer
         read_image(path)  # says clearly what is wrong, and leaves no file open
         old, had_result = desk.canvas.image, desk.plain is not None
+        self._watch()
         found = viewer.open(str(path), plugin="napari")
         new = next((layer for layer in found if isinstance(layer, Image)), None)
         if new is None:
@@ -120,18 +126,37 @@ class Folder:
             lambda: self._look_at(new, had_result),
             lambda: take_out(viewer, [*desk.canvas.left, *([] if old is None else [old])]),
         ]
+        self._settle()
+
+    def _watch(self) -> None:
+        """Count how often the picture is painted from now on."""
+        for canvas in main_window(self.desk.panel).findChildren(QOpenGLWidget):
+            if canvas not in self._watched:
+                canvas.frameSwapped.connect(self._on_paint)
+                self._watched.append(canvas)
+
+    def _on_paint(self) -> None:
+        self._paints += 1
+
+    def _settle(self) -> None:
+        self._paints = self._waits = 0
         self._timer.start(SETTLE_MS)
 
     def _go_on(self) -> None:
         """Do the next of the steps that must not meet in one paint; old layers go last.
 
         They lie below the new image, and software OpenGL fails if they go before its first result.
+        On a busy machine a paint may come later than the clock says.
         """
         busy = self.desk.worker.busy or self.desk.frames.sketched
-        if len(self._steps) > 1 or not busy:
-            self._steps.pop(0)()
-        if self._steps:
+        self._waits += 1
+        painted = self._paints > 0 or self._waits >= MOST_WAITS
+        if not painted or (len(self._steps) == 1 and busy):
             self._timer.start(SETTLE_MS)
+            return
+        self._steps.pop(0)()
+        if self._steps:
+            self._settle()
 
     def _look_at(self, new: Image, had_result: bool) -> None:
         desk = self.desk

@@ -93,12 +93,13 @@ class ObjectsFlow:
             self.show()
 
     def paint_volume(self) -> None:
-        """Ask for as many pixels of the selected class as are painted."""
+        """Ask for as many pixels of the selected class as are painted in the region."""
         priors, state, classes = self.desk.panel.priors, self.annotator.present, self.desk.classes
         if state is None or classes is None:
             return
         parts = classes.extents.get(priors.label, (priors.label,))
-        count = int(np.isin(state.painted.array(), [part + 1 for part in parts]).sum())
+        painted = state.painted.array()[self.desk.session.region]
+        count = int(np.isin(painted, [part + 1 for part in parts]).sum())
         if count:
             priors.details.volumes.wanted.emit(float(count), False)
         else:

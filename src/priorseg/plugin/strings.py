@@ -90,9 +90,9 @@ TIP_VOLUME_UNIT = (
 )
 FROM_RESULT, FROM_PAINT, LOCK_VOLUME = "= result", "= painted", "Lock"
 TIP_FROM_RESULT = "Ask for the volume that the result has now."
-TIP_FROM_PAINT = "Ask for as many pixels as you have painted for this class."
+TIP_FROM_PAINT = "Ask for as many pixels as you have painted for this class in the region."
 TIP_LOCK_VOLUME = "Keep this number when settings go back and for the next images."
-NOT_PAINTED = "Nothing is painted for {name} yet: see Corrections under Objects."
+NOT_PAINTED = "Nothing is painted for {name} in the region yet: see Corrections under Objects."
 SHARE = "{share:.1f} % of region · network alone {network:,} px"
 SOFT_HARD = "now: soft {soft:,.0f} px · label {hard:,} px"
 TIP_ACTION = "Do this now."
