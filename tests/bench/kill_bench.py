@@ -6,16 +6,14 @@ of them save without any pause, so that many kills fall into a write.
 """
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "annotation"))
 
+from common import machine, print_table
 from kills import Verdict, kill_in_a_row
 
 
@@ -25,8 +23,8 @@ def session(first: int, row: int) -> list[Verdict]:
         return kill_in_a_row(Path(folder), list(range(first, first + row)))
 
 
-def table(verdicts: list[Verdict]) -> str:
-    """Give the counts as Markdown."""
+def show(verdicts: list[Verdict]) -> None:
+    """Print the counts as Markdown."""
     losses = [one.lost_s for one in verdicts]
     hit = sum(one.given > one.durable and one.lost_s > 0 for one in verdicts)
     rows = {
@@ -41,8 +39,10 @@ def table(verdicts: list[Verdict]) -> str:
         "mean loss s": f"{sum(losses) / len(losses):.2f}",
         "damaged files met": sum(one.passed_over for one in verdicts),
     }
-    lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    return "\n".join(["| | |", "|---|---|", *lines])
+    print(machine() + "\n")
+    tell = print_table(["", ""])
+    for name, value in rows.items():
+        tell(name, value)
 
 
 def main(arguments: list[str] | None = None) -> list[Verdict]:
@@ -55,9 +55,7 @@ def main(arguments: list[str] | None = None) -> list[Verdict]:
     with ThreadPoolExecutor(chosen.workers) as pool:
         rows = pool.map(lambda n: session(n, min(chosen.row, chosen.kills - n)), firsts)
         verdicts = [one for row in rows for one in row]
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, load {load}\n")
-    print(table(verdicts))
+    show(verdicts)
     return verdicts
 
 

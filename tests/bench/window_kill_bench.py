@@ -6,15 +6,13 @@ clicks on Recover, works on and is killed. A new session begins every `row` kill
 """
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
-from datetime import date
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "plugin"))
 
+from common import machine, print_table
 from window_kills import Verdict, kill_windows, phantom_folder
 
 
@@ -29,8 +27,8 @@ def session(first: int, row: int) -> list[Verdict]:
         return verdicts
 
 
-def table(verdicts: list[Verdict]) -> str:
-    """Give the counts as Markdown."""
+def show(verdicts: list[Verdict]) -> None:
+    """Print the counts as Markdown."""
     losses = [one.lost_s for one in verdicts]
     rows = {
         "kills": len(verdicts),
@@ -48,8 +46,10 @@ def table(verdicts: list[Verdict]) -> str:
         "damaged files met": sum(one.passed_over for one in verdicts),
         "windows that had ended by themselves": sum(one.died for one in verdicts),
     }
-    lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    return "\n".join(["| | |", "|---|---|", *lines])
+    print(machine() + "\n")
+    tell = print_table(["", ""])
+    for name, value in rows.items():
+        tell(name, value)
 
 
 def main(arguments: list[str] | None = None) -> list[Verdict]:
@@ -61,9 +61,7 @@ def main(arguments: list[str] | None = None) -> list[Verdict]:
     verdicts: list[Verdict] = []
     for first in range(0, chosen.kills, chosen.row):
         verdicts += session(chosen.seed + first, min(chosen.row, chosen.kills - first))
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, load {load}\n")
-    print(table(verdicts))
+    show(verdicts)
     return verdicts
 
 
