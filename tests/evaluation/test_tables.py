@@ -48,9 +48,19 @@ def test_a_table_shows_mean_spread_and_interval(tmp_path):
     assert "3 images of toy, split val; seeds 0, 1." in text
     assert "| clean | plain | trained (against plain) |" in text
     assert "| seeds | 2 | 2 |" in text
-    gain = "72.00 ± 2.83, n = 2 (**+12.00 [+12.00, +12.00]**)"
+    gain = "72.00 ± 2.83, n = 2 (**+12.00 [+12.00, +12.00]**; +10.00 +14.00)"
     assert f"| accuracy (%) | 60.00 ± 0.00, n = 2 | {gain} |" in text
-    assert "| mIoU pooled (%) | 100.00 ± 0.00 | 100.00 ± 0.00 (+0.00 [+0.00, +0.00]) |" in text
+    same = "100.00 ± 0.00 (+0.00 [+0.00, +0.00]; +0.00 +0.00)"
+    assert f"| mIoU pooled (%) | 100.00 ± 0.00 | {same} |" in text
+
+
+def test_a_difference_is_bold_only_if_all_seeds_have_its_sign(tmp_path):
+    values = np.linspace(0.4, 0.6, 8)
+    plain = [record("plain", seed, values.tolist()) for seed in (0, 1)]
+    changes = 0.20, -0.02
+    other = [record("trained", n, (values + more).tolist()) for n, more in enumerate(changes)]
+    text = write_tables(ROWS, results_of(tmp_path, *plain, *other))
+    assert "(+9.00 [+9.00, +9.00]; +20.00 -2.00)" in text
 
 
 def test_a_seed_that_the_baseline_lacks_makes_no_difference(tmp_path):

@@ -16,6 +16,7 @@ from .statistics import (
     Summary,
     Values,
     paired_bootstrap,
+    per_seed,
     pooled_accuracy,
     pooled_f1,
     pooled_mean_iou,
@@ -29,10 +30,24 @@ _PLAIN = ("HD95", "ASSD", "RE", "seconds", "vCDR")  # not shares: px, per cent, 
 
 @dataclass(frozen=True)
 class Cell:
-    """Hold one figure of a table."""
+    """Hold one figure of a table, and the difference to the baseline in each seed both have."""
 
     summary: Summary
     interval: Interval | None
+    differences: tuple[float, ...] = ()
+
+    @property
+    def certain(self) -> bool:
+        """Say whether the interval excludes 0 and every seed differs in that direction.
+
+        The interval is one over images; it says nothing of other trainings.
+        """
+        told = self.interval
+        return (
+            told is not None
+            and told.excludes_zero
+            and all(each * told.difference > 0 for each in self.differences)
+        )
 
 
 def pooled_measures(objects: Mapping[str, Sequence[int]]) -> dict[str, tuple[str, Score]]:
@@ -93,17 +108,15 @@ def cell_of(
     """Summarise one row and compare it with its baseline, if there is one."""
     pools = pooled_measures(protocol.task.objects)
     values, score = values_of(own, name, pools)
-    interval = None
     ours, theirs = paired(own, [] if name in _ALONE else baseline)
-    if ours and [i["name"] for i in ours[0].images] == [i["name"] for i in theirs[0].images]:
-        interval = paired_bootstrap(
-            values_of(ours, name, pools)[0],
-            values_of(theirs, name, pools)[0],
-            score,
-            draws=protocol.draws,
-            level=protocol.level,
-        )
-    return Cell(summarise(values, score), interval)
+    if not ours or [i["name"] for i in ours[0].images] != [i["name"] for i in theirs[0].images]:
+        return Cell(summarise(values, score), None)
+    both = values_of(ours, name, pools)[0], values_of(theirs, name, pools)[0]
+    interval = paired_bootstrap(*both, score, draws=protocol.draws, level=protocol.level)
+    differences: tuple[float, ...] = ()
+    if len(ours) == len(theirs) > 1:
+        differences = tuple((per_seed(both[0], score) - per_seed(both[1], score)).tolist())
+    return Cell(summarise(values, score), interval, differences)
 
 
 def paired(
@@ -210,9 +223,9 @@ def _foreword(protocol: Protocol) -> str:
     return (
         "Mean over images and seeds ± standard deviation over seeds; in brackets the difference "
         f"to the baseline and its {100 * protocol.level:g} % interval (paired bootstrap over "
-        f"images, {protocol.draws} draws, the same images for all seeds). Shares are in per cent, "
-        "distances in pixels. n: where only so many images have a value. Bold: the interval "
-        "excludes 0."
+        f"images, {protocol.draws} draws, the same images for all seeds), then the difference of "
+        "each seed. Shares are in per cent, distances in pixels. n: where only so many images have "
+        "a value. Bold: the interval excludes 0 and every seed has that sign."
     )
 
 
@@ -254,7 +267,9 @@ def _write(cell: Cell, name: str, images: int) -> str:
         for value in (interval.low, interval.difference, interval.high)
     )
     told = f"{middle} [{low}, {high}]"
-    return f"{text} ({f'**{told}**' if interval.excludes_zero else told})"
+    each = "".join(f" {scale * value:+.{digits}f}" for value in cell.differences)
+    told = f"**{told}**" if cell.certain else told
+    return f"{text} ({told}{f';{each}' if each else ''})"
 
 
 def card_scores(protocol: Protocol, results: Results, bundle_sha256: str) -> dict[str, Any]:
