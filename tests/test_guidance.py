@@ -7,13 +7,14 @@ import torch
 from scipy import ndimage
 from skimage.io import imsave
 
-from priorseg import Scene, Segmenter, Session, VariationalHead, geometry, solve
+from priorseg import Scene, Segmenter, Session, VariationalHead, geometry, phantoms, solve
 from priorseg.backbones import UNet
 from priorseg.bundle import save_bundle
 from priorseg.card import Card
 from priorseg.cli import main
 from priorseg.guidance import (
     VolumeRegressor,
+    clicked_centres,
     instances,
     load_regressor,
     network_volumes,
@@ -188,6 +189,59 @@ def test_touching_instances_have_a_true_centre_each():
     numbers[2:17, 2:17], numbers[2:17, 17:32] = 7, 3
     assert len(true_centres(numbers > 0)) == 1
     assert np.array_equal(true_centres(numbers > 0, numbers), [(9, 24), (9, 9)])  # 3, then 7
+
+
+def touching_instances(seed):
+    """Give numbered blobs of a noisy field, cut in two by the middle column."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((60, 70)), 4)
+    numbers = geometry.label_components(noise > 0)[0].astype(int)
+    numbers[:, 35:] += (numbers[:, 35:] > 0) * numbers.max()
+    return numbers
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_click_lies_in_its_object_and_at_least_half_as_deep_as_its_deepest_pixel(seed):
+    for numbers in (touching_instances(seed), *phantom_instances(seed)):
+        found = clicked_centres(numbers > 0, numbers).astype(int)
+        present = [number for number in np.unique(numbers) if number]
+        assert len(found) == len(present)
+        for number, (y, x) in zip(present, found, strict=True):
+            own = np.pad(numbers == number, 1)
+            depth = ndimage.distance_transform_edt(own)[1:-1, 1:-1]
+            assert numbers[y, x] == number
+            assert depth[y, x] >= 0.5 * depth.max()
+
+
+def phantom_instances(seed):
+    """Give the numbered components of each phantom."""
+    for make in (phantoms.blood_smear, phantoms.cup_disc, phantoms.nuclei):
+        yield geometry.label_components(make(128, seed=seed).labels > 0)[0]
+
+
+def test_clicks_are_the_same_twice_and_others_for_another_seed():
+    numbers = touching_instances(0)
+    first, again = (clicked_centres(numbers > 0, numbers) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, clicked_centres(numbers > 0, numbers, seed=1))
+    assert not np.array_equal(first, true_centres(numbers > 0, numbers))
+    alone = numbers == numbers.max()
+    assert np.array_equal(clicked_centres(alone), first[-1:])  # whatever else is there
+
+
+def test_clicks_spread_evenly_over_the_deep_half_of_an_object():
+    disc = discs((41, 41), (20, 20, 18))
+    found = np.concatenate([clicked_centres(disc, seed=seed) for seed in range(600)])
+    away = np.linalg.norm(found - 20, axis=1)
+    assert away.max() <= 10
+    assert (away**2).mean() == pytest.approx(9.5**2 / 2, rel=0.1)  # an even disc
+
+
+@pytest.mark.parametrize("centres", ["truth", "clicks"])
+def test_centres_of_the_truth_and_clicks_need_a_truth(centres):
+    with pytest.raises(ValueError, match=f"centres='{centres}' needs truth"):
+        scene_of(torch.zeros(1, 2, 6, 6), [Star(1)], SOFTMAX, centres=centres)
+    with pytest.raises(ValueError, match=r"one of \('truth', 'clicks', 'network'\), got 'click'"):
+        scene_of(torch.zeros(1, 2, 6, 6), [Star(1)], SOFTMAX, centres="click")
 
 
 # objects of centres

@@ -80,6 +80,23 @@ def test_unknown_baselines_and_settings_are_named(bench, text, told):
         Predictor(load_bundle(bench / "net.priorseg"), f"baseline:{text}", task=TASK)
 
 
+def test_clicks_are_drawn_in_the_true_objects_alike_for_every_row(bench):
+    segmenter = load_bundle(bench / "net.priorseg")
+    example = load_examples(bench, "toy", "val", instances=True)[0]
+    modes = ("post:star(label=1)", "post:threshold-dynamics + star(label=1)")
+    points = []
+    for mode in modes:
+        predictor = Predictor(segmenter, mode, centres="clicks", task=TASK)
+        logits = torch.randn(1, 3, *example.labels.shape)  # they do not matter
+        found = predictor.finish(logits, example.unit, example.labels, instances=example.instances)
+        points.append(found.centres[1,])
+    wanted = guidance.clicked_centres(example.labels == 1, example.instances)
+    assert np.array_equal(points[0], wanted)
+    assert np.array_equal(points[0], points[1])
+    with pytest.raises(ValueError, match="centres 'click' one of truth, clicks, network"):
+        Predictor(segmenter, modes[0], centres="click")
+
+
 def test_touching_discs_are_parted_at_proposed_centres_where_wanted(bench):
     y, x = np.ogrid[:48, :80]
     two = [(y - 24) ** 2 + (x - at) ** 2 <= 14**2 for at in (26, 53)]

@@ -54,6 +54,7 @@ def test_a_path_with_seed_is_measured_for_every_seed():
         ({"rows": []}, "at least 1"),
         ({"rows": [{"name": "a", "bundle": "b", "mode": "best"}]}, "mode 'best'"),
         ({"rows": [{"name": "a", "bundle": "b", "volumes": "regressed"}]}, "go together"),
+        ({"rows": [{"name": "a", "bundle": "b", "centres": "click"}]}, "truth, clicks, network"),
         ({"rows": [{"name": "a", "bundle": "b", "seeds": [0, 1]}]}, r"\{seed\}"),
     ],
 )

@@ -160,9 +160,14 @@ def test_instances_shrink_with_the_labels(tmp_path):
 
 @pytest.mark.parametrize(
     ("head", "read"),
-    [(STAR, True), ({**STAR, "centres": "network"}, False), ({"priors": []}, False)],
+    [
+        (STAR, True),
+        ({**STAR, "centres": "clicks"}, True),
+        ({**STAR, "centres": "network"}, False),
+        ({"priors": []}, False),
+    ],
 )
-def test_maps_of_instances_are_read_only_for_true_centres(head, read, tmp_path):
+def test_maps_of_instances_are_read_only_for_true_and_clicked_centres(head, read, tmp_path):
     root = discs(tmp_path)
     told = config(root, head=head)
     if not read:
@@ -189,6 +194,34 @@ def test_a_map_of_another_shape_or_a_missing_one_is_named(wrong, tmp_path):
     file.unlink()
     with pytest.raises(FileNotFoundError, match=r"numbers\.png"):
         load_samples(tmp_path, "toys", "train", instances=True)
+
+
+def test_a_star_prior_trains_with_a_click_into_each_instance(tmp_path, monkeypatch):
+    told, read = [], Model.scene
+
+    def spy(self, logits, batch):
+        scene = read(self, logits, batch)
+        told.append((batch.instances, scene.centres[1]))
+        return scene
+
+    monkeypatch.setattr(Model, "scene", spy)
+    root, head = discs(tmp_path), {**STAR, "centres": "clicks"}
+    found = train(config(root, head=head), tmp_path / "out", device="cpu")
+    assert found is not None
+    assert told
+    for instances, rows in told:
+        for numbers, row in zip(instances, rows, strict=True):
+            hit = {int(numbers[y, x]) for y, x in row[~row.isnan().any(1)].long().tolist()}
+            assert hit == set(numbers.unique().tolist()) - {0}
+
+
+def test_a_view_has_the_same_clicks_whenever_it_comes():
+    batch = Augment(24).batch(
+        [sample(labels=(sample().labels > 0).long())] * 2, np.random.default_rng(0)
+    )
+    first, second = centres_of(batch, centres="clicks")
+    assert first == second != CENTRES
+    assert centres_of(batch, centres="clicks") == [first, second]
 
 
 def weights_of(root, out, **changes):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .. import guidance
+from ..guidance.guide import CENTRE_SOURCES, VOLUME_SOURCES, CentreSource, VolumeSource
 from ..intake import named, resolve, with_extents
 from ..prior import Prior
 from ..priors import make_prior
@@ -24,9 +25,6 @@ from .modes import Call, Mode, parse_mode
 if TYPE_CHECKING:
     from ..segmenter import Segmenter
     from ..tiles import Precision
-
-Guide = Literal["truth", "network", "regressed"]
-GUIDES = ("truth", "network", "regressed")
 
 
 class Network:
@@ -61,7 +59,8 @@ class Predictor:
     task : Task           gives the objects to baselines and to instances; None = one object per
                           label
     volumes, centres      where priors that ask for them get them: 'truth' (an oracle: name the
-                          row so), 'network', or 'regressed' (volumes only)
+                          row so), 'network', 'regressed' (volumes only), or 'clicks' (centres
+                          only, drawn in the true objects as a person might click: name it so)
     regressor : Module    for volumes='regressed', see `priorseg.guidance`
     split : bool          part instances at proposed centres, without a star prior too, so that a
                           plain network can be compared; else they are components
@@ -82,8 +81,8 @@ class Predictor:
         mode: str | Mode = "trained",
         *,
         task: Task | None = None,
-        volumes: Guide = "network",
-        centres: Guide = "network",
+        volumes: VolumeSource = "network",
+        centres: CentreSource = "network",
         regressor: nn.Module | None = None,
         split: bool = False,
         sweeps: int | None = None,
@@ -93,10 +92,10 @@ class Predictor:
         self.mode = parse_mode(mode) if isinstance(mode, str) else mode
         self.task, self.split = task or Task(tuple(segmenter.labels.values())), split
         _check_labels(segmenter, self.task)
-        if volumes not in GUIDES or centres not in GUIDES[:2]:
+        if volumes not in VOLUME_SOURCES or centres not in CENTRE_SOURCES:
             raise ValueError(
-                f"volumes {volumes!r} must be one of {', '.join(GUIDES)}; centres {centres!r} one "
-                "of truth, network."
+                f"volumes {volumes!r} must be one of {', '.join(VOLUME_SOURCES)}; centres "
+                f"{centres!r} one of {', '.join(CENTRE_SOURCES)}."
             )
         head = segmenter.head
         self.network, self.link = Network(segmenter, precision), head.link
@@ -134,8 +133,8 @@ class Predictor:
         ----------
         logits : (1, K, Y, X)    of the network, for this image
         image : (Y, X, 3)        for priors and baselines that look at it
-        truth : (Y, X)           true labels, read by the guides 'truth' alone
-        instances : (Y, X)       true instances, for the guide 'truth' where objects touch
+        truth : (Y, X)           true labels, read by the guides 'truth' and 'clicks' alone
+        instances : (Y, X)       true instances, for those guides where objects touch
         network_seconds : float  goes into the result
         """
         start = perf_counter()

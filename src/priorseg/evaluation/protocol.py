@@ -146,7 +146,7 @@ _ROW = {
     "bundle": required(text),
     "mode": (text, "trained"),
     "volumes": (choice("truth", "network", "regressed"), "network"),
-    "centres": (choice("truth", "network"), "network"),
+    "centres": (choice("truth", "clicks", "network"), "network"),
     "regressor": (text, ""),
     "split": (flag, False),
     "sweeps": (whole(1, 1000), None),

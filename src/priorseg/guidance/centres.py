@@ -1,4 +1,4 @@
-"""Star centres of the objects in a map, and the objects that belong to centres; no torch."""
+"""Star centres proposed for a map, and the objects that belong to centres; no torch."""
 
 import math
 from collections.abc import Sequence
@@ -17,40 +17,6 @@ SPECK = 0.01  # area below which a component is noise, typical objects
 SPECK_INNER = 0.04  # the same where inner parts are known: networks leave crumbs of them
 
 Centres = NDArray[np.float64]
-
-
-def true_centres(mask: ArrayLike, instances: ArrayLike | None = None) -> Centres:
-    """Find the deepest pixel of every object.
-
-    Parameters
-    ----------
-    mask : (Y, X) bool      the objects
-    instances : (Y, X)      whole number of the object of each pixel, 0 = none; None = the
-                            8-connected components of the mask
-
-    Returns
-    -------
-    (N, 2) float64   y, x, in the order of the numbers; the pixel inside the object that is
-                     farthest from its outside (beyond the image is outside), of several the one
-                     nearest to their mean
-    """
-    inside = _plane(mask, "mask").astype(bool)
-    numbers: NDArray[Any] = label_components(inside)[0]
-    if instances is not None:
-        numbers = _plane(instances, "instances")
-        if numbers.dtype.kind not in "iu" or numbers.shape != inside.shape:
-            raise ValueError(
-                f"instances must be whole numbers of shape {inside.shape}, got "
-                f"{numbers.dtype} of shape {numbers.shape}."
-            )
-        own = inside & (numbers > 0)
-        numbers = np.where(own, np.searchsorted(np.unique(numbers[own]), numbers) + 1, 0)
-    points = []
-    for number, window in enumerate(ndimage.find_objects(numbers), 1):
-        if window is not None:
-            own = numbers[window] == number
-            points.append(_innermost(_depth(own), own, window))
-    return _stack(points)
 
 
 def propose_centres(
@@ -113,12 +79,12 @@ def _proposed(
     numbers, _ = label_components(mask)
     areas = np.bincount(numbers.ravel())[1:]
     if len(areas) == 0:
-        return _stack([])
+        return stacked([])
     diameter = _typical_diameter(areas) if object_px is None else object_px
     least = speck * math.pi / 4 * diameter**2
     kept = np.concatenate(([False], areas >= least))[numbers]
     kept = _without_small_holes(kept, least)
-    depth = ndimage.gaussian_filter(_depth(kept), smooth * diameter, mode="nearest")
+    depth = ndimage.gaussian_filter(depth_of(kept), smooth * diameter, mode="nearest")
     return _summits(np.where(kept, np.maximum(depth, 0.25), 0), kept, -math.log(dip))
 
 
@@ -167,7 +133,7 @@ def instances(
     (Y, X) int32   0 = outside; i + 1 = object of centre i, where i counts the rows that are not
                    nan. A centre outside the object has no pixels.
     """
-    plane = _plane(labels, "labels")
+    plane = plane_of(labels, "labels")
     inside = np.isin(plane, np.atleast_1d(np.asarray(label)))
     points = np.zeros((0, 2)) if centres is None else np.asarray(centres, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2:
@@ -179,7 +145,8 @@ def instances(
     return np.where(inside, owner + 1, 0).astype(np.int32)
 
 
-def _plane(values: ArrayLike, name: str) -> NDArray[Any]:
+def plane_of(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Give values as (Y, X), or raise ValueError with their name."""
     plane = np.asarray(values)
     if plane.ndim != 2 or plane.size == 0:
         raise ValueError(f"{name} must be (Y, X) with at least one pixel, got {plane.shape}.")
@@ -187,7 +154,7 @@ def _plane(values: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def _object(probs: ArrayLike) -> NDArray[np.bool_]:
-    plane = _plane(probs, "probs")
+    plane = plane_of(probs, "probs")
     if plane.dtype == np.bool_:
         return plane
     low, high = float(plane.min()), float(plane.max())
@@ -228,7 +195,7 @@ def _without_small_holes(mask: NDArray[np.bool_], least: float) -> NDArray[np.bo
     return np.asarray(mask | small[holes])
 
 
-def _depth(mask: NDArray[np.bool_]) -> Centres:
+def depth_of(mask: NDArray[np.bool_]) -> Centres:
     """Give the distance of each pixel to the outside; beyond the image is outside."""
     return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1])
 
@@ -238,7 +205,7 @@ def _summits(depth: Centres, mask: NDArray[np.bool_], drop: float) -> Centres:
     from skimage.morphology import reconstruction
 
     if not mask.any():
-        return _stack([])
+        return stacked([])
     height = np.log(np.where(mask, depth, 1e-3))  # lower than any depth: parts do not join
     flooded = reconstruction(  # type: ignore[no-untyped-call]
         height - drop, height, footprint=np.ones((3, 3))
@@ -249,11 +216,11 @@ def _summits(depth: Centres, mask: NDArray[np.bool_], drop: float) -> Centres:
     for number, window in enumerate(ndimage.find_objects(domes), 1):
         own = domes[window] == number
         if rise[window][own].max() >= drop - 1e-9:
-            points.append(_innermost(depth[window], own, window))
-    return _stack(sorted(points))
+            points.append(innermost(depth[window], own, window))
+    return stacked(sorted(points))
 
 
-def _innermost(
+def innermost(
     depth: NDArray[Any], own: NDArray[np.bool_], window: tuple[slice, ...]
 ) -> tuple[int, int]:
     """Give the deepest pixel of an object; of equal ones that nearest to their mean."""
@@ -263,5 +230,6 @@ def _innermost(
     return int(y) + window[0].start, int(x) + window[1].start
 
 
-def _stack(points: Sequence[tuple[int, int]]) -> Centres:
+def stacked(points: Sequence[tuple[int, int]]) -> Centres:
+    """Stack points, (N, 2) also where there is none."""
     return np.array(points, dtype=np.float64).reshape(-1, 2)

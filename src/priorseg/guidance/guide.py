@@ -1,8 +1,8 @@
 """Fill a scene with what priors read, from the truth, the network's logits or a regression."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -14,12 +14,14 @@ from ..prior import Prior, check_labels
 from ..priors.star import Star
 from ..priors.volume import Volume
 from ..scene import Scene
-from .centres import propose_centres, true_centres
+from .centres import propose_centres
+from .oracles import clicked_centres, true_centres
 from .regression import VolumeRegressor
 from .volumes import network_volumes, true_volumes
 
 VolumeSource = Literal["truth", "network", "regressed"]
-CentreSource = Literal["truth", "network"]
+CentreSource = Literal["truth", "clicks", "network"]
+VOLUME_SOURCES, CENTRE_SOURCES = get_args(VolumeSource), get_args(CentreSource)
 
 
 def scene_of(
@@ -49,10 +51,12 @@ def scene_of(
                             probabilities, see `network_volumes`; 'regressed': see
                             `VolumeRegressor`
     centres : str           'truth': the deepest pixel of each component, see `true_centres`;
+                            'clicks': a simulated click into each, see `clicked_centres`;
                             'network': see `propose_centres`
     regressor : VolumeRegressor   for 'regressed'
     temperature : ()        of the head
-    instances : (B, Y, X)   whole numbers of true objects, 0 = none; for 'truth' where they touch
+    instances : (B, Y, X)   whole numbers of true objects, 0 = none; for centres of
+                            'truth' or 'clicks' where they touch
     object_px : float       typical diameter, for 'network'; None = measured in each image
     inner : mapping         star-shaped label -> label of an inner part that does not touch those
                             of other objects, for 'network'; see `propose_centres`
@@ -67,8 +71,8 @@ def scene_of(
     ValueError  for an unknown source, or one that lacks its truth or regressor.
     """
     for name, value, known in (
-        ("volumes", volumes, ("truth", "network", "regressed")),
-        ("centres", centres, ("truth", "network")),
+        ("volumes", volumes, VOLUME_SOURCES),
+        ("centres", centres, CENTRE_SOURCES),
     ):
         if value not in known:
             raise ValueError(f"{name} must come from one of {known}, got {value!r}.")
@@ -88,8 +92,9 @@ def scene_of(
             object_px=object_px,
             inner=inner,
         )
-    labels, channels = _checked(truth, logits, "centres"), int(logits.shape[1])
-    return _with_true_centres(scene, labels, instances, priors, link, channels)
+    labels, channels = _checked(truth, logits, f"centres={centres!r}"), int(logits.shape[1])
+    find = true_centres if centres == "truth" else clicked_centres
+    return _with_known_centres(scene, labels, instances, priors, link, channels, find)
 
 
 def with_centres(
@@ -135,13 +140,14 @@ def with_centres(
     return replace(scene, centres=found)
 
 
-def _with_true_centres(
+def _with_known_centres(
     scene: Scene,
     truth: Tensor,
     instances: Tensor | None,
     priors: Sequence[Prior],
     link: Link,
     channels: int,
+    find: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
 ) -> Scene:
     if instances is not None and instances.shape != truth.shape:
         raise ValueError(
@@ -153,7 +159,7 @@ def _with_true_centres(
     found = dict(scene.centres)
     for label in _star_labels(priors, scene):
         masks = np.isin(maps, whole.extent(label))
-        rows = [true_centres(mask, own) for mask, own in zip(masks, numbers, strict=True)]
+        rows = [find(mask, own) for mask, own in zip(masks, numbers, strict=True)]
         found[label] = _rows(rows)
     return replace(scene, centres=found)
 
@@ -181,7 +187,7 @@ def _volumes(
     temperature: Tensor | float,
 ) -> Tensor:
     if source == "truth":
-        labels = _checked(truth, logits, "volumes")
+        labels = _checked(truth, logits, "volumes='truth'")
         return true_volumes(labels, link, int(logits.shape[1])).to(logits.device)
     if source == "network":
         return network_volumes(logits, link, temperature)
@@ -193,7 +199,7 @@ def _volumes(
 def _checked(truth: Tensor | None, logits: Tensor, what: str) -> Tensor:
     """Raise ValueError without a truth of the logits' size."""
     if truth is None:
-        raise ValueError(f"{what}='truth' needs truth, label maps of shape (B, Y, X).")
+        raise ValueError(f"{what} needs truth, label maps of shape (B, Y, X).")
     wanted = (logits.shape[0], *logits.shape[2:])
     if truth.is_floating_point() or tuple(truth.shape) != tuple(wanted):
         raise ValueError(

@@ -49,7 +49,7 @@ def read_samples(config: TrainConfig, root: Path) -> tuple[list[Sample], list[Sa
     ValueError         if a mask holds a value that is no label, or if only some of the samples
                        have the maps of instances that a star prior is told centres from.
     """
-    data, wanted = config.data, reads_centres(config) and config.head.centres == "truth"
+    data, wanted = config.data, reads_centres(config) and config.head.centres != "network"
     chosen: list[tuple[Sample, int]] = []
     held: list[Sample] = []
     for told in data.sets:
@@ -88,9 +88,9 @@ def _check_instances(samples: Sequence[Sample]) -> None:
     without = [sample.name for sample in samples if sample.instances is None]
     if with_map and without:
         raise ValueError(
-            f"{with_map[0]} has a map of instances and {without[0]} has none: true centres would "
-            "mean one thing here and another there. List maps for all of them in the manifests, or "
-            "use head.centres = 'network'."
+            f"{with_map[0]} has a map of instances and {without[0]} has none: true or "
+            "clicked centres would mean one thing here and another there. List maps for all of "
+            "them in the manifests, or use head.centres = 'network'."
         )
 
 

@@ -15,6 +15,7 @@ from ..scene import Scene
 from ..spec import Range, enlarged
 
 Source = Literal["truth", "network", "regressed"]
+CentreSource = Literal["truth", "clicks", "network"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class HeadSettings:
     link : str or table      'softmax', 'ordered' or {ordered = labels, innermost first}
     learnable : bool         whether the priors' parameters and the temperature are trained
     volumes, centres : str   where they come from while training, for the priors that read them:
-                             'truth', 'network' or (volumes) 'regressed'
+                             'truth', 'network', (volumes) 'regressed' or (centres) 'clicks',
+                             simulated ones into the true objects
     """
 
     priors: tuple[Mapping[str, Any], ...] = ()
@@ -38,7 +40,7 @@ class HeadSettings:
     link: str | Mapping[str, Any] = "softmax"
     learnable: bool = True
     volumes: Source = "truth"
-    centres: Literal["truth", "network"] = "truth"
+    centres: CentreSource = "truth"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from ..preprocessing import Preprocessing
 from ..scene import Scene
 from .data import Batch
 from .devices import Devices
-from .heads import Source
+from .heads import CentreSource, Source
 
 GUIDED = {"centres", "volumes"}
 
@@ -37,7 +37,7 @@ class Model(nn.Module):
         preprocessing: Preprocessing,
         *,
         volumes: Source = "truth",
-        centres: Literal["truth", "network"] = "truth",
+        centres: CentreSource = "truth",
         inner: Mapping[int, int] | None = None,
     ) -> None:
         super().__init__()
