@@ -74,11 +74,50 @@ def test_an_interval_of_a_mean_is_that_of_student():
     assert (found.low, found.high) == pytest.approx(ends, abs=0.06)
 
 
-def test_one_image_says_nothing_about_others():
-    row = np.array([[0.9, np.nan, 0.3]])
-    found = paired_bootstrap(row, np.array([[0.5, 0.5, np.nan]]))
-    assert np.isnan([found.low, found.high]).all()
-    assert not found.excludes_zero
+@pytest.mark.parametrize(("images", "told"), [(1, False), (2, False), (5, False), (6, True)])
+def test_fewer_than_six_images_give_no_interval(images, told):
+    row = np.full((1, 8), 0.9)
+    row[0, images:] = np.nan
+    found = paired_bootstrap(row, np.full((1, 8), 0.5), draws=200)
+    assert found.difference == pytest.approx(0.4)
+    assert np.isnan([found.low, found.high]).all() != told
+    assert found.excludes_zero == told
+
+
+def test_only_images_that_both_rows_have_a_value_of_make_a_difference():
+    base = random.normal(size=(2, 12))
+    row = base + 1
+    base[0, :3], row[1, 5:7] = np.nan, np.nan
+    found = paired_bootstrap(row, base, draws=500)
+    assert (found.low, found.difference, found.high) == pytest.approx((1, 1, 1))
+
+
+def test_a_seed_without_values_in_one_row_counts_in_neither():
+    base = random.normal(size=(2, 12))
+    row = base + 1
+    base[1] += 100
+    row[1] = np.nan
+    found = paired_bootstrap(row, base, draws=500)
+    assert (found.low, found.difference, found.high) == pytest.approx((1, 1, 1))
+    nothing = paired_bootstrap(row[1:], base[1:], draws=500)
+    assert np.isnan([nothing.low, nothing.difference, nothing.high]).all()
+
+
+def test_a_single_network_is_compared_with_each_seed_on_its_own_images():
+    row = random.normal(size=(1, 12))
+    base = np.repeat(row, 3, 0) - 1
+    base[0, :4], base[2, 9] = np.nan, np.nan
+    found = paired_bootstrap(row, base, draws=500)
+    assert (found.low, found.difference, found.high) == pytest.approx((1, 1, 1))
+
+
+def test_a_pooled_score_that_one_row_lacks_for_a_seed_counts_in_neither():
+    row = np.zeros((2, 8, 2, 2))
+    row[:, :, 0, 0], row[0, :, 1, 1] = 50, 20  # the second seed finds no object, nor is there one
+    base = row.copy()
+    base[:, :, 0, 1] = 20
+    found = paired_bootstrap(row, base, pooled_object_iou((1,)), draws=500)
+    assert (found.low, found.difference, found.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_averaging_seeds_that_agree_changes_no_interval():

@@ -42,14 +42,17 @@ def results_of(tmp_path, *made):
 
 
 def test_a_table_shows_mean_spread_and_interval(tmp_path):
-    plain = [record("plain", seed, [0.5, 0.7, None]) for seed in (0, 1)]
-    gained = [record("trained", 0, [0.6, 0.8, None]), record("trained", 1, [0.64, 0.84, None])]
+    plain = [record("plain", seed, [*3 * [0.5, 0.7], None]) for seed in (0, 1)]
+    gained = [
+        record("trained", seed, [*3 * [0.6 + more, 0.8 + more], None])
+        for seed, more in ((0, 0.0), (1, 0.04))
+    ]
     text = write_tables(ROWS, results_of(tmp_path, *plain, *gained))
-    assert "3 images of toy, split val; seeds 0, 1." in text
+    assert "7 images of toy, split val; seeds 0, 1." in text
     assert "| clean | plain | trained (against plain) |" in text
     assert "| seeds | 2 | 2 |" in text
-    gain = "72.00 ± 2.83, n = 2 (**+12.00 [+12.00, +12.00]**; +10.00 +14.00)"
-    assert f"| accuracy (%) | 60.00 ± 0.00, n = 2 | {gain} |" in text
+    gain = "72.00 ± 2.83, n = 6 (**+12.00 [+12.00, +12.00]**; +10.00 +14.00)"
+    assert f"| accuracy (%) | 60.00 ± 0.00, n = 6 | {gain} |" in text
     same = "100.00 ± 0.00 (+0.00 [+0.00, +0.00]; +0.00 +0.00)"
     assert f"| mIoU pooled (%) | 100.00 ± 0.00 | {same} |" in text
 
@@ -64,8 +67,8 @@ def test_a_difference_is_bold_only_if_all_seeds_have_its_sign(tmp_path):
 
 
 def test_a_seed_that_the_baseline_lacks_makes_no_difference(tmp_path):
-    plain = record("plain", 0, [0.5, 0.7, 0.9])
-    poorer = [record("trained", 0, [0.5, 0.7, 0.9]), record("trained", 1, [0.2, 0.2, 0.2])]
+    plain = record("plain", 0, 2 * [0.5, 0.7, 0.9])
+    poorer = [record("trained", 0, 2 * [0.5, 0.7, 0.9]), record("trained", 1, 6 * [0.2])]
     text = write_tables(ROWS, results_of(tmp_path, plain, *poorer))
     assert "| accuracy (%) | 70.00 | 45.00 ± 35.36 (+0.00 [+0.00, +0.00]) |" in text
     alone = write_tables(ROWS, results_of(tmp_path, plain, poorer[1]))
@@ -75,11 +78,18 @@ def test_a_seed_that_the_baseline_lacks_makes_no_difference(tmp_path):
 def test_a_network_without_seeds_is_compared_with_all_of_them(tmp_path):
     rows = [{"name": "plain", "bundle": "net.priorseg", "mode": "plain"}, TWO["rows"][1]]
     told = protocol_from(TWO | {"rows": rows})
-    plain = replace(record("plain", 0, [0.5, 0.7]), settings=settings_of(told.rows[0]))
-    better = [record("trained", 0, [0.6, 0.8]), record("trained", 1, [0.7, 0.9])]
+    plain = replace(record("plain", 0, 3 * [0.5, 0.7]), settings=settings_of(told.rows[0]))
+    better = [record("trained", 0, 3 * [0.6, 0.8]), record("trained", 1, 3 * [0.7, 0.9])]
     assert "(**+15.00 [+15.00, +15.00]**)" in write_tables(
         told, results_of(tmp_path, plain, *better)
     )
+
+
+def test_a_gain_on_five_images_is_not_bold(tmp_path):
+    made = record("plain", 0, 5 * [0.5]), record("trained", 0, 5 * [0.6])
+    text = write_tables(ROWS, results_of(tmp_path, *made))
+    assert "| accuracy (%) | 50.00 | 60.00 |" in text
+    assert "**" not in text
 
 
 def test_a_bar_in_a_name_does_not_break_the_table(tmp_path):

@@ -22,6 +22,7 @@ from ..metrics import label_iou
 
 Values = NDArray[np.float64]
 Score = Callable[[Values], Values]
+LEAST_IMAGES = 6  # with fewer an interval excludes 0 too often where there is no effect
 _BLOCK = 500  # draws at a time, so that pooled counts stay small
 
 
@@ -53,7 +54,7 @@ class Interval:
     Parameters
     ----------
     difference : float   row minus baseline
-    low, high : float    ends of the interval; nan if fewer than two images have a value in both
+    low, high : float    ends of the interval; nan if fewer than six images have a value in both
     level : float        0.95 = 95 %
     """
 
@@ -111,10 +112,13 @@ def paired_bootstrap(
 ) -> Interval:
     """Give the difference of two rows and its percentile interval over images.
 
+    Only images and seeds count that have a value in both rows. Equally many seeds are taken for the
+    same ones in the same order; of others each stands against each.
+
     Parameters
     ----------
     row, baseline : (seeds, images) or counts (seeds, images, ...)   the same images in the same
-                    order; the numbers of seeds may differ, each row is averaged over its own
+                    order
     score : call    see `summarise`
     draws : int     >= 100
     level : float   in (0, 1)
@@ -135,6 +139,7 @@ def paired_bootstrap(
         )
     if draws < 100 or not 0 < level < 1:
         raise ValueError(f"draws {draws} must be >= 100 and level {level} between 0 and 1.")
+    row, baseline, images = _shared(row, baseline, score)
     weights = _draws(row.shape[1], draws, seed)
     found = [
         _difference(row, baseline, weights[start : start + _BLOCK], score)
@@ -143,8 +148,7 @@ def paired_bootstrap(
     sampled = np.concatenate(found)
     sampled = sampled[~np.isnan(sampled)]
     middle = float(_difference(row, baseline, np.ones((1, row.shape[1])), score)[0])
-    images = int((_valued(row) & _valued(baseline)).sum())
-    if sampled.size == 0 or images < 2:
+    if sampled.size == 0 or images < LEAST_IMAGES:
         return Interval(middle, np.nan, np.nan, level)
     low, high = np.percentile(sampled, percentiles(images, level))
     return Interval(middle, float(low), float(high), level)
@@ -171,8 +175,28 @@ def percentiles(images: int, level: float) -> tuple[float, float]:
 
 def _valued(values: Values) -> NDArray[np.bool_]:
     """Mark the images that have a value for at least one seed, (images,)."""
-    known = ~np.isnan(values.reshape(*values.shape[:2], -1))
-    return np.asarray(known.any((0, 2)))
+    return np.asarray(_known(values).any(0))
+
+
+def _known(values: Values) -> NDArray[np.bool_]:
+    """Mark the values, (seeds, images)."""
+    return np.asarray((~np.isnan(values.reshape(*values.shape[:2], -1))).all(-1))
+
+
+def _shared(row: Values, baseline: Values, score: Score | None) -> tuple[Values, Values, int]:
+    """Keep what both rows have a value of; gives the number of images too, see `paired_bootstrap`.
+
+    Counts that one row lacks become 0 in both, other values nan.
+    """
+    if len(row) != len(baseline):  # each seed of one against each of the other
+        times = (len(row), *[1] * (row.ndim - 1))
+        row, baseline = np.repeat(row, len(baseline), 0), np.tile(baseline, times)
+    known = _known(row) & _known(baseline)
+    wide, lost = known.reshape(*known.shape, *[1] * (row.ndim - 2)), 0.0 if score else np.nan
+    row, baseline = np.where(wide, row, lost), np.where(wide, baseline, lost)
+    kept = ~np.isnan(per_seed(row, score) - per_seed(baseline, score))
+    kept |= not kept.any()  # then the difference is nan
+    return row[kept], baseline[kept], int(known[kept].any(0).sum())
 
 
 @lru_cache(maxsize=4)
