@@ -120,6 +120,17 @@ def test_boundary_fraction_of_stripes_edges_and_checkers_is_counted_by_hand():
     assert boundary_fraction(checkers) == pytest.approx(100 * 63 / 64)  # all but the last pixel
 
 
+def test_where_all_is_ignored_nothing_is_known():
+    found, unknown = np.eye(5, dtype=int), np.full((5, 5), 9)
+    for score in (dice, iou, volume_error):
+        assert np.isnan(score(found, unknown, [1], ignore=9))
+        assert np.isnan(score(0 * found, unknown, [1], ignore=9))
+    assert np.isnan(boundary_errors(found, unknown, [1], ignore=9)).all()
+    unknown[0, 1] = 0  # one pixel is known: the object is absent there, and not found
+    assert dice(found, unknown, [1], ignore=9) == iou(found, unknown, [1], ignore=9) == 1
+    assert boundary_errors(found, unknown, [1], ignore=9) == (0, 0)
+
+
 def test_roughness_and_heights_see_no_ignored_pixel():
     wanted, found = np.zeros((2, 8, 10), int)
     wanted[:, 5:], found[:, 5:] = 1, 1

@@ -2,7 +2,7 @@
 
 Labels equal to `ignore` in the wanted map are left out of everything that counts pixels. Where an
 object is missing: overlap is 1 if both maps lack it and 0 if one does; distances are 0 if both
-lack it and the diagonal of the image if one does.
+lack it and the diagonal of the image if one does. Where all pixels are ignored everything is nan.
 """
 
 import math
@@ -40,6 +40,30 @@ def _masks(
     return a, b
 
 
+def _unknown(wanted: Labels, ignore: int | None) -> bool:
+    """Say whether all pixels are ignored."""
+    return ignore is not None and bool((np.asarray(wanted) == ignore).all())
+
+
+def check_labels(found: Labels, wanted: Labels, labels: int, *, ignore: int | None = None) -> None:
+    """Check two label maps; what was found where the wanted one is ignored may be anything.
+
+    Raises
+    ------
+    ValueError  if their shapes differ, or a label lies outside 0 .. labels - 1; `ignore` may.
+    """
+    found, wanted = _check(found, wanted)
+    if ignore is not None:
+        known = wanted != ignore
+        found, wanted = found[known], wanted[known]
+    for name, array in (("found", found), ("wanted", wanted)):
+        if array.size and (array.min() < 0 or array.max() >= labels):
+            raise ValueError(
+                f"The {name} labels go from {array.min()} to {array.max()}; "
+                f"0 to {labels - 1} is allowed."
+            )
+
+
 def accuracy(found: Labels, wanted: Labels, *, ignore: int | None = None) -> float:
     """Give the share of pixels whose labels agree, in [0, 1]; nan if all are ignored."""
     found, wanted = _check(found, wanted)
@@ -52,7 +76,7 @@ def accuracy(found: Labels, wanted: Labels, *, ignore: int | None = None) -> flo
 def dice(
     found: Labels, wanted: Labels, members: Sequence[int], *, ignore: int | None = None
 ) -> float:
-    """Give 2|A ∩ B| / (|A| + |B|) of the object made of some labels; 1 if both lack it.
+    """Give 2|A ∩ B| / (|A| + |B|) of an object; 1 if both lack it, nan if all is ignored.
 
     Parameters
     ----------
@@ -61,6 +85,8 @@ def dice(
     ignore : int   wanted label of pixels that do not count
     """
     a, b = _masks(found, wanted, members, ignore)
+    if _unknown(wanted, ignore):
+        return math.nan
     total = int(a.sum()) + int(b.sum())
     return 1.0 if total == 0 else float(2 * (a & b).sum() / total)
 
@@ -68,8 +94,10 @@ def dice(
 def iou(
     found: Labels, wanted: Labels, members: Sequence[int], *, ignore: int | None = None
 ) -> float:
-    """Give |A ∩ B| / |A ∪ B| of the object made of some labels; 1 if both lack it."""
+    """Give |A ∩ B| / |A ∪ B| of an object; 1 if both lack it, nan if all is ignored."""
     a, b = _masks(found, wanted, members, ignore)
+    if _unknown(wanted, ignore):
+        return math.nan
     union = int((a | b).sum())
     return 1.0 if union == 0 else float((a & b).sum() / union)
 
@@ -83,16 +111,11 @@ def confusion(
     ------
     ValueError  if a label lies outside 0 .. labels - 1; `ignore` may.
     """
-    found, wanted = _check(found, wanted)
+    check_labels(found, wanted, labels, ignore=ignore)
+    found, wanted = np.asarray(found), np.asarray(wanted)
     if ignore is not None:
         known = wanted != ignore
         found, wanted = found[known], wanted[known]
-    for name, array in (("found", found), ("wanted", wanted)):
-        if array.size and (array.min() < 0 or array.max() >= labels):
-            raise ValueError(
-                f"The {name} labels go from {array.min()} to {array.max()}; "
-                f"0 to {labels - 1} is allowed."
-            )
     code = wanted.astype(np.int64).ravel() * labels + found.astype(np.int64).ravel()
     return np.bincount(code, minlength=labels**2).reshape(labels, labels)
 
@@ -186,7 +209,7 @@ def boundary_errors(
 
     The first is the larger of the 95th percentiles of the two directed distances, the second the
     mean over the boundary pixels of both. 0 if both maps lack the object; the diagonal of the
-    image if one does.
+    image if one does; nan if all is ignored.
 
     Parameters
     ----------
@@ -199,6 +222,8 @@ def boundary_errors(
     HD95, ASSD
     """
     a, b = _masks(found, wanted, members, ignore)
+    if _unknown(wanted, ignore):
+        return math.nan, math.nan
     if not (a.any() and b.any()):
         sides = [side * edge for side, edge in zip(a.shape, spacing, strict=True)]
         missing = math.hypot(*sides) if a.any() or b.any() else 0.0
@@ -236,6 +261,11 @@ def height_ratio_error(
 def volume_error(
     found: Labels, wanted: Labels, members: Sequence[int], *, ignore: int | None = None
 ) -> float:
-    """Give ||A| - |B|| / max(|A|, |B|), in [0, 1]: 0 if both lack the object, 1 if one does."""
+    """Give ||A| - |B|| / max(|A|, |B|), in [0, 1]: 0 if both lack the object, 1 if one does.
+
+    nan if all is ignored.
+    """
     a, b = (int(mask.sum()) for mask in _masks(found, wanted, members, ignore))
+    if _unknown(wanted, ignore):
+        return math.nan
     return abs(a - b) / max(a, b, 1)

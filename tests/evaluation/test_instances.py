@@ -57,6 +57,13 @@ def test_nothing_found_where_nothing_is_counts_as_right():
     assert set(instance_scores(instance_counts(full, empty)).values()) == {0.0}
 
 
+def test_instances_of_an_image_that_is_wholly_ignored_have_no_score():
+    task = Task(("background", "cell"), ignore=255, instances="cell")
+    scores, _ = measure(Found(np.eye(4, dtype=int)), np.full((4, 4), 255), task, ("instances",))
+    assert scores
+    assert np.isnan(list(scores.values())).all()
+
+
 def test_instances_in_ignored_pixels_or_of_other_kinds_do_not_count():
     task = Task(("background", "cell", "dust"), {"cell": (1,)}, ignore=255, instances="cell")
     wanted, found, numbers = np.zeros((3, 20, 20), int)

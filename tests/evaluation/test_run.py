@@ -52,6 +52,14 @@ def test_maps_of_probabilities_are_no_labels(bench, wrong):
         evaluate(lambda image, truth: wrong, examples, TASK, measures=("accuracy",))
 
 
+@pytest.mark.parametrize("names", [("Dice",), ("RE",), ("boundary",), ("convex", "seconds")])
+def test_labels_that_the_task_does_not_name_are_refused_by_every_measure(bench, names):
+    examples = load_examples(bench, "toy", "val")
+    foreign = np.full((32, 32), 7)
+    with pytest.raises(ValueError, match="toy/0: The found labels go from 7 to 7; 0 to 2"):
+        evaluate(lambda image, truth: foreign, examples, TASK, measures=names)
+
+
 def test_the_same_noise_meets_every_predictor(bench):
     seen = {}
     for name in ("one", "two"):

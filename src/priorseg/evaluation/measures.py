@@ -210,7 +210,8 @@ def _instance_counts(case: _Case) -> NDArray[np.int64]:
 
 
 def _instances(case: _Case) -> Scores:
-    return instance_scores(_instance_counts(case))
+    scores = instance_scores(_instance_counts(case))
+    return scores if case.known.any() else dict.fromkeys(scores, float("nan"))
 
 
 def _seconds(case: _Case) -> Scores:
@@ -281,7 +282,8 @@ def measure(
 
     Raises
     ------
-    ValueError  if the maps do not fit together, or hold anything but labels of the task.
+    ValueError  if the maps do not fit together, or hold anything but labels of the task at the
+                pixels that count.
     """
     for name, labels in (("found", found.labels), ("wanted", wanted)):
         if np.asarray(labels).dtype.kind not in "biu":
@@ -289,6 +291,7 @@ def measure(
                 f"The {name} labels are {np.asarray(labels).dtype}; whole numbers are needed, not "
                 "probabilities."
             )
+    metrics.check_labels(found.labels, wanted, len(task.labels), ignore=task.ignore)
     case = _Case(found, wanted, wanted_instances, task, spacing)
     scores: Scores = {}
     for name in names:
