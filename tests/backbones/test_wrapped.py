@@ -103,6 +103,24 @@ def test_logits_called_probabilities_are_refused():
         Wrapped(torch.nn.Identity(), 1, 1, gives="probs")(torch.full((1, 1, 2, 2), -3.0))
 
 
+def test_probabilities_that_do_not_sum_to_one_are_refused_as_exclusive_classes():
+    image = torch.full((1, 2, 3, 3), 0.5)
+    image[0, 1, 2, 2] = 0.9  # at one pixel
+    with pytest.raises(ValueError, match=r"sum to 1 to 1\.4 at a pixel.*gives='object_probs'"):
+        Wrapped(torch.nn.Identity(), 2, 2, gives="probs")(image)
+    assert Wrapped(torch.nn.Identity(), 2, 2, gives="object_probs")(image).isfinite().all()
+    image[0, 0, 0, 0] = torch.nan
+    for gives in ("probs", "object_probs"):
+        with pytest.raises(ValueError, match="values from nan to nan"):
+            Wrapped(torch.nn.Identity(), 2, 2, gives=gives)(image)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_probabilities_of_half_precision_sum_to_one_well_enough(dtype):
+    image = (4 * torch.randn(1, 40, 30, 30)).softmax(1).to(dtype)
+    assert Wrapped(torch.nn.Identity(), 40, 40, gives="probs")(image).isfinite().all()
+
+
 def test_sizes_are_padded_to_the_multiple_and_cut_again():
     half = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Upsample(scale_factor=4))
     image = torch.rand(1, 2, 9, 14)

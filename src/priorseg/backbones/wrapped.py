@@ -14,6 +14,7 @@ from .checks import check_whole
 from .padding import pad_to_multiple
 
 Gives = Literal["logits", "probs", "object_probs"]
+SUM_ERROR = 0.01  # sums of half-precision probabilities miss 1 by less
 SMALLEST = 1e-7  # probability; below it a prior could no longer win a pixel back
 
 
@@ -22,7 +23,8 @@ class Wrapped(Backbone):
 
     It cannot be stored in a bundle, for a bundle holds no code: keep the code that builds it, which
     `settings` alone does not. A call raises ValueError if the image or what the module gives has a
-    wrong shape, or if what it gives as probabilities is outside [0, 1].
+    wrong shape, or if what it gives as probabilities is outside [0, 1] or, for 'probs', does not
+    sum to 1 at every pixel within 0.01.
 
     Parameters
     ----------
@@ -75,7 +77,10 @@ class Wrapped(Backbone):
         if self.gives == "logits":
             return scores
         probs = _probs(scores.float() if scores.dtype != torch.float64 else scores)
-        return probs.log() if self.gives == "probs" else torch.logit(probs)
+        if self.gives == "object_probs":
+            return torch.logit(probs)
+        _check_sums(probs)
+        return probs.log()
 
     def _checked(self, scores: object, image: Tensor) -> Tensor:
         wanted = (image.shape[0], self.out_channels, *image.shape[2:])
@@ -96,12 +101,23 @@ class Wrapped(Backbone):
 
 def _probs(scores: Tensor) -> Tensor:
     low, high = float(scores.detach().min()), float(scores.detach().max())
-    if low < -1e-3 or high > 1 + 1e-3:  # half precision may miss 1 by as much
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # half precision may miss 1 by as much; nan
         raise ValueError(
             f"The wrapped network gives values from {low:.4g} to {high:.4g}, which are no "
             "probabilities. Use gives='logits'."
         )
     return scores.clamp(SMALLEST, 1 - SMALLEST)
+
+
+def _check_sums(probs: Tensor) -> None:
+    sums = probs.detach().sum(1)
+    low, high = float(sums.min()), float(sums.max())
+    if low < 1 - SUM_ERROR or high > 1 + SUM_ERROR:
+        raise ValueError(
+            f"The wrapped network gives values that sum to {low:.4g} to {high:.4g} at a pixel; "
+            "probabilities of exclusive classes sum to 1. Use gives='object_probs' if each is a "
+            "sigmoid of its own, or gives='logits'."
+        )
 
 
 def from_torchscript(
