@@ -130,6 +130,10 @@ def test_images_to_tune_on_are_those_the_network_was_not_trained_on(tmp_path):
     assert [one.name for one in found] == [sample.name for sample in out]
     assert len(found) == 3
     assert not {one.name for one in found} & {s.name for s in trained}
+    small = {"folder": "toy", "about": "disc", "ratio": 1.0, "limit": 2}
+    cut = tuning.held_out(protocol(data=[small]), places, row, 5)
+    assert [one.name for one in cut] == [one.name for one in found[:2]]
+    assert [one.labels.shape for one in cut] == [(21, 21)] * 2  # discs of radius 10 in 32 x 32
     with pytest.raises(ValueError, match="was not trained on 'other'"):
         tuning.held_out(protocol(data=[{"folder": "other"}]), places, row, 5)
 

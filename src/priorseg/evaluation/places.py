@@ -1,6 +1,7 @@
 """Where the networks and the images of a protocol lie."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,12 +103,22 @@ class Places:
             one.split,
             longest=one.longest,
             instances="instances" in protocol.measures,
-        )[: one.limit]
-        found = [relabelled(example, protocol) for example in found]
-        if not one.about:
-            return found
-        members = protocol.task.objects[one.about]
-        return [crop_about(example, members, one.ratio) for example in found]
+        )
+        return cut(found, one, protocol)
+
+
+def cut(examples: Sequence[Example], one: ImageSet, protocol: Protocol) -> list[Example]:
+    """Take as many images as a set has, relabel them and cut them about its object.
+
+    Raises
+    ------
+    ValueError  see `relabelled` and `crop_about`.
+    """
+    found = [relabelled(example, protocol) for example in examples[: one.limit]]
+    if not one.about:
+        return found
+    members = protocol.task.objects[one.about]
+    return [crop_about(example, members, one.ratio) for example in found]
 
 
 def relabelled(example: Example, protocol: Protocol) -> Example:

@@ -16,7 +16,7 @@ from ..training.data import hold_out, load_samples
 from .examples import Example, as_example
 from .measures import Found, measure
 from .modes import Mode, mode_text, parse_mode
-from .places import Places, relabelled
+from .places import Places, cut
 from .predictor import Network, Predictor
 from .protocol import Protocol, Row
 
@@ -145,12 +145,13 @@ def held_out(protocol: Protocol, places: Places, row: Row, seed: int) -> list[Ex
     """Read the images of the training part that the network of a row was not trained on.
 
     They are those of its own configuration, which lies beside it, cut as the first set of the
-    protocol is.
+    protocol is (`longest`, `about`, `ratio`), and as many at most (`limit`).
 
     Raises
     ------
     FileNotFoundError  if there is no configuration beside the network.
-    ValueError         if the network was not trained on the first set of the protocol.
+    ValueError         if the network was not trained on the first set of the protocol, or an image
+                       lacks the object to cut about.
     """
     one = protocol.sets[0]
     path = places.bundle(row, seed).parent / "config.json"
@@ -161,7 +162,7 @@ def held_out(protocol: Protocol, places: Places, row: Row, seed: int) -> list[Ex
         raise ValueError(f"{row.name!r} was not trained on {one.folder!r}; see {Path(path).name}.")
     samples = load_samples(places.data, one.folder, "train", longest=one.longest)
     _, out = hold_out(samples, config.data.held_out, config.seed)
-    return [relabelled(as_example(sample), protocol) for sample in out]
+    return cut([as_example(sample) for sample in out], one, protocol)
 
 
 def _predictor(segmenter: "Segmenter", mode: Mode, row: Row, protocol: Protocol) -> Predictor:
