@@ -41,6 +41,7 @@ def test_a_path_with_seed_is_measured_for_every_seed():
         ({"nested": ["disc", "cup"]}, "must be some of"),
         ({"objects": {"disc": [1], "cup": [2]}}, "must be some of"),
         ({"measures": ["mIuO"]}, "mIuO"),
+        ({"ignore": 7, "relabel": {"7": 1}}, "value 7 is both ignored and relabelled"),
         ({"measures": ["instances"]}, "needs the key 'instances'"),
         ({"conditions": [{"kind": "salt"}]}, "needs a level"),
         ({"conditions": [{"kind": "salt", "level": 2}]}, "level 2.0"),

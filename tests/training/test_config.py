@@ -43,6 +43,7 @@ def test_a_configuration_survives_json():
             "zoom and view_px say the same",
         ),
         ({"data": {"ignore": 1}}, "ignore = 1 is the label 'square'"),
+        ({"data": {"ignore": 7, "relabel": {"7": 1}}}, "value 7 is both ignored and relabelled"),
         ({"data": {"relabel": {"x": 1}}}, "relabel must map values to labels"),
         ({"head": {"priors": [{"name": "smooth"}]}}, "There is no prior 'smooth'.*'convex'"),
         ({"head": {"priors": [{"name": "nested", "x": 1}]}}, r"'nested' has no setting \['x'\]"),

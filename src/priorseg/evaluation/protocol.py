@@ -227,6 +227,11 @@ def protocol_from(table: Mapping[str, Any]) -> Protocol:
         if row.baseline and row.baseline not in {one.name for one in rows}:
             raise ValueError(f"row {row.name!r}: the baseline {row.baseline!r} is no row.")
     relabel = {whole_text(value, "relabel"): label for value, label in top["relabel"].items()}
+    if task.ignore in relabel:
+        raise ValueError(
+            f"The value {task.ignore} is both ignored and relabelled. Take it out of ignore or out "
+            "of relabel."
+        )
     kept = ("title", "measures", "noise_seed", "draws", "level", "precision")
     return Protocol(
         task=task,

@@ -106,6 +106,11 @@ class DataSettings:
         for key, value in self.relabel.items():
             if not key.isdecimal() or type(value) is not int or not 0 <= value < len(self.labels):
                 raise ValueError(f"relabel must map values to labels, got {key} = {value!r}.")
+        if self.ignore in {int(key) for key in self.relabel}:
+            raise ValueError(
+                f"The value {self.ignore} is both ignored and relabelled. Take it out of ignore or "
+                "out of relabel."
+            )
         if self.ignore is not None and self.ignore < len(self.labels):
             raise ValueError(
                 f"ignore = {self.ignore} is the label {self.labels[self.ignore]!r}; use a value "
