@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from priorseg.baselines import BASELINES
 from priorseg.evaluation import run
 from priorseg.evaluation.examples import crop_about, load_examples
 from priorseg.evaluation.measures import Task
 from priorseg.evaluation.places import Places
 from priorseg.evaluation.protocol import load_protocol, protocol_from
 from priorseg.evaluation.records import Results
+from priorseg.evaluation.rows import check_rows
 from priorseg.evaluation.run import evaluate, run_protocol
 from priorseg.evaluation.tables import write_tables
 from priorseg.guidance import VolumeRegressor, save_regressor
@@ -218,6 +220,33 @@ def test_a_network_that_was_moved_is_not_measured_again(bench, tmp_path, monkeyp
     monkeypatch.setattr(run, "measure", pytest.fail)
     moved = protocol(rows=[{"name": "plain", "bundle": "net-0.priorseg"}])  # the same bytes
     assert "| plain | 1 | " in write_tables(moved, finished(bench, path, moved))
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    [
+        ("post:thresh-dynamics", "row 'last': There is no prior 'thresh_dynamics'"),
+        ("post:star(labl=1)", r"row 'last': The prior 'star' has no setting \['labl'\]"),
+        ("post:threshold-dynamics(sigma=-1.0)", "row 'last': .*cannot be built"),
+        ("baseline:mediam", "row 'last': baseline 'mediam' is unknown"),
+        ("baseline:median(widht=3)", r"row 'last': .* no setting \['widht'\]"),
+        ("baseline:median(width=4)", "row 'last': width must be odd"),
+    ],
+)
+def test_a_wrong_mode_of_the_last_row_is_found_before_anything_is_measured(
+    bench, tmp_path, monkeypatch, mode, text
+):
+    monkeypatch.setattr(run.Network, "__call__", pytest.fail)
+    last = {"name": "last", "bundle": "net-0.priorseg", "mode": mode, "sweeps": 2}
+    wanted = protocol(rows=[*tomllib.loads(TEXT)["rows"], last])
+    with pytest.raises(ValueError, match=text):
+        finished(bench, tmp_path / "a.json", wanted)
+    assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize("name", sorted(set(BASELINES) - {"dense-crf"}))
+def test_every_baseline_passes_the_check_before_measuring(name):
+    check_rows(protocol(rows=[{"name": "plain", "bundle": "b", "mode": f"baseline:{name}"}]))
 
 
 def test_missing_networks_are_listed_or_left_out(bench, tmp_path):

@@ -16,6 +16,7 @@ from .places import Places
 from .predictor import Network, Predictor
 from .protocol import Condition, ImageSet, Protocol, Row
 from .records import DIGEST, Record, Results, image_record, settings_of
+from .rows import check_rows
 
 if TYPE_CHECKING:
     from ..segmenter import Segmenter
@@ -96,8 +97,10 @@ def run_protocol(
     Raises
     ------
     FileNotFoundError  if networks or data are missing; lists them.
-    ValueError         if a network, a prior or an image does not fit; says which.
+    ValueError         if a network, a prior or an image does not fit; says which. Modes of all
+                       rows are checked before anything is measured.
     """
+    check_rows(protocol)
     lost = places.missing(protocol)
     if lost and not available:
         text = "; ".join(f"{row}, seed {seed}: {path}" for row, seed, path in lost)

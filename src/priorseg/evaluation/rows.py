@@ -1,0 +1,35 @@
+"""Check what the rows of a protocol ask for before anything is measured."""
+
+import numpy as np
+
+from ..priors import make_prior
+from .measures import Task
+from .modes import Mode, parse_mode
+from .predictor import find_baseline
+from .protocol import Protocol
+
+
+def check_rows(protocol: Protocol) -> None:
+    """Build the priors and try the baselines of all rows, without their networks.
+
+    Raises
+    ------
+    ImportError  if a baseline needs a library that is missing.
+    ValueError   for a mode, prior, baseline or setting that does not exist or is out of range;
+                 names the row.
+    """
+    for row in protocol.rows:
+        try:
+            _check_mode(parse_mode(row.mode), protocol.task)
+        except ValueError as error:
+            raise ValueError(f"row {row.name!r}: {error}") from error
+
+
+def _check_mode(mode: Mode, task: Task) -> None:
+    if mode.kind == "post":
+        for call in mode.calls:
+            make_prior(call.name, call.settings)
+    elif mode.kind == "baseline":  # most of its settings are looked at when it is called
+        count = len(task.labels)
+        probs = np.full((count, 8, 8), 1 / count, np.float32)
+        find_baseline(mode.calls[0], task)(probs, np.zeros((8, 8, 3), np.float32))
