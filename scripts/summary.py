@@ -41,9 +41,9 @@ def written(cell: Cell, measure: str) -> str:
         return told
     middle, *each = (
         f"{scale * value:+.{digits}f}".replace("-", "−")
-        for value in (cell.interval.difference, *sorted(cell.differences))
+        for value in (cell.interval.difference, *sorted(cell.interval.seeds))
     )
-    middle = f"**{middle}**" if cell.certain else middle
+    middle = f"**{middle}**" if cell.interval.certain else middle
     return f"{told} ({middle}{f'; {each[0]} to {each[-1]}' if each else ''})"
 
 

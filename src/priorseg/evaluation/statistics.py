@@ -56,17 +56,27 @@ class Interval:
     difference : float   row minus baseline
     low, high : float    ends of the interval; nan if fewer than six images have a value in both
     level : float        0.95 = 95 %
+    seeds : tuple        the difference in each seed, if the rows have the same several
     """
 
     difference: float
     low: float
     high: float
     level: float = 0.95
+    seeds: tuple[float, ...] = ()
 
     @property
     def excludes_zero(self) -> bool:
         """Say whether 0 lies outside."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def certain(self) -> bool:
+        """Say whether the interval excludes 0 and every seed differs in that direction.
+
+        The interval is one over images; it says nothing of other trainings.
+        """
+        return self.excludes_zero and all(each * self.difference > 0 for each in self.seeds)
 
 
 def per_seed(values: Values, score: Score | None = None) -> Values:
@@ -139,7 +149,9 @@ def paired_bootstrap(
         )
     if draws < 100 or not 0 < level < 1:
         raise ValueError(f"draws {draws} must be >= 100 and level {level} between 0 and 1.")
+    several = len(row) == len(baseline) > 1
     row, baseline, images = _shared(row, baseline, score)
+    each = tuple((per_seed(row, score) - per_seed(baseline, score)).tolist()) if several else ()
     weights = _draws(row.shape[1], draws, seed)
     found = [
         _difference(row, baseline, weights[start : start + _BLOCK], score)
@@ -149,9 +161,9 @@ def paired_bootstrap(
     sampled = sampled[~np.isnan(sampled)]
     middle = float(_difference(row, baseline, np.ones((1, row.shape[1])), score)[0])
     if sampled.size == 0 or images < LEAST_IMAGES:
-        return Interval(middle, np.nan, np.nan, level)
+        return Interval(middle, np.nan, np.nan, level, each)
     low, high = np.percentile(sampled, percentiles(images, level))
-    return Interval(middle, float(low), float(high), level)
+    return Interval(middle, float(low), float(high), level, each)
 
 
 def percentiles(images: int, level: float) -> tuple[float, float]:

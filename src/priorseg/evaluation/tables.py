@@ -16,7 +16,6 @@ from .statistics import (
     Summary,
     Values,
     paired_bootstrap,
-    per_seed,
     pooled_accuracy,
     pooled_f1,
     pooled_mean_iou,
@@ -30,24 +29,10 @@ _PLAIN = ("HD95", "ASSD", "RE", "seconds", "vCDR")  # not shares: px, per cent, 
 
 @dataclass(frozen=True)
 class Cell:
-    """Hold one figure of a table, and the difference to the baseline in each seed both have."""
+    """Hold one figure of a table."""
 
     summary: Summary
     interval: Interval | None
-    differences: tuple[float, ...] = ()
-
-    @property
-    def certain(self) -> bool:
-        """Say whether the interval excludes 0 and every seed differs in that direction.
-
-        The interval is one over images; it says nothing of other trainings.
-        """
-        told = self.interval
-        return (
-            told is not None
-            and told.excludes_zero
-            and all(each * told.difference > 0 for each in self.differences)
-        )
 
 
 def pooled_measures(objects: Mapping[str, Sequence[int]]) -> dict[str, tuple[str, Score]]:
@@ -113,10 +98,7 @@ def cell_of(
         return Cell(summarise(values, score), None)
     both = values_of(ours, name, pools)[0], values_of(theirs, name, pools)[0]
     interval = paired_bootstrap(*both, score, draws=protocol.draws, level=protocol.level)
-    differences: tuple[float, ...] = ()
-    if len(ours) == len(theirs) > 1:
-        differences = tuple((per_seed(both[0], score) - per_seed(both[1], score)).tolist())
-    return Cell(summarise(values, score), interval, differences)
+    return Cell(summarise(values, score), interval)
 
 
 def paired(
@@ -267,8 +249,8 @@ def _write(cell: Cell, name: str, images: int) -> str:
         for value in (interval.low, interval.difference, interval.high)
     )
     told = f"{middle} [{low}, {high}]"
-    each = "".join(f" {scale * value:+.{digits}f}" for value in cell.differences)
-    told = f"**{told}**" if cell.certain else told
+    each = "".join(f" {scale * value:+.{digits}f}" for value in interval.seeds)
+    told = f"**{told}**" if interval.certain else told
     return f"{text} ({told}{f';{each}' if each else ''})"
 
 
