@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES, RESULTS = ROOT / "configs" / "tables", ROOT / "docs" / "results"
-LAST, STOPPED = "model.priorseg", 3
+LAST, WRONG, STOPPED = "model.priorseg", 2, 3
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,22 +84,30 @@ def train_all(table: Mapping[str, Any], runs: Path, options: argparse.Namespace)
 def is_done(out: Path, wanted: Mapping[str, Any]) -> bool:
     """Say whether a folder holds the network of a configuration; where files lie does not count.
 
-    What differs only in `card` or `ship` is written again from the checkpoint, in no time;
-    `train` refuses a folder whose training differs.
+    One that started from a trunk with other weights than the trunk has now is not; runs that did
+    not note what they started from go by the trunk's name. What differs only in `card` or `ship` is
+    written again from the checkpoint, in no time; `train` refuses a folder whose training differs.
     """
+    from priorseg.training.origin import changed
+
     kept = out / "config.json"
     if not (out / LAST).exists() or not kept.exists():
         return False
-    return _placeless(json.loads(kept.read_text())) == _placeless(wanted)
+    rootless = {"data": {"root": None}}
+    return not changed(merged(json.loads(kept.read_text()), rootless), merged(wanted, rootless))
 
 
-def _placeless(config: Mapping[str, Any]) -> dict[str, Any]:
-    start = Path(config["network"]["weights"]).parts[-2:]
-    from priorseg.training.schema import stated
+def outdated(table: Mapping[str, Any], runs: Path) -> list[str]:
+    """Name the folders whose network is not what the table now says."""
+    from priorseg.training.config import TrainConfig
 
-    bare = merged(config, {"data": {"root": None}, "network": {"weights": list(start)}})
-    found: dict[str, Any] = stated(bare)
-    return found
+    return [
+        f"{name}-{seed}"
+        for seed in table["seeds"]
+        for name, config in configurations(table, runs, seed).items()
+        if (runs / f"{name}-{seed}" / LAST).exists()
+        and not is_done(runs / f"{name}-{seed}", TrainConfig.from_dict(config).to_dict())
+    ]
 
 
 def times(table: Mapping[str, Any], runs: Path) -> dict[str, dict[str, dict[str, float]]]:
@@ -120,6 +128,9 @@ def evaluate(name: str, table: Mapping[str, Any], runs: Path, options: argparse.
     """Measure the networks that are there, and write the table beside the papers' figures."""
     from priorseg.cli import main as priorseg
 
+    if old := outdated(table, runs):
+        print(f"{', '.join(old)}: trained otherwise than the table says. Train them first.")
+        return WRONG
     RESULTS.mkdir(parents=True, exist_ok=True)
     out = RESULTS / f"{name}.json"
     command = ["evaluate", str(TABLES / f"{name}.protocol.toml"), "--data", str(options.data)]

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from priorseg import Segmenter, VariationalHead, save_bundle
+from priorseg.backbones import UNet
+from priorseg.card import Card
+
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "scripts" / "tables.py"
 TABLES = [p for p in sorted((ROOT / "configs" / "tables").glob("*.toml")) if "." not in p.stem]
@@ -33,12 +37,18 @@ def told(data):
 @pytest.fixture
 def trained(monkeypatch):
     """Train nothing: note the configuration and leave the files that a training leaves."""
+    from priorseg.training.origin import marked
+
     calls = []
+    card = Card("m", labels={0: "a", 1: "b"}, object_px=9.0)
 
     def train(config, out, **_):
         out.mkdir(parents=True, exist_ok=True)
-        (out / "config.json").write_text(json.dumps(config.to_dict()))
-        (out / "model.priorseg").write_bytes(b"")
+        told = config.to_dict()
+        told["network"] = marked(told["network"])
+        (out / "config.json").write_text(json.dumps(told))
+        network = UNet(3, 2, width=2, depth=1, norm="batch")
+        save_bundle(out / "model.priorseg", Segmenter(network, VariationalHead(), card))
         calls.append((out.name, config.head.sweeps))
         return out
 
@@ -88,6 +98,32 @@ def test_a_row_is_trained_once_and_again_when_its_settings_changed(tables, train
     changed = {**TOY, "variants": {"plain": {}, "std": {"trunk": "plain", "head": {"sweeps": 4}}}}
     assert tables.train_all(changed, runs, told(runs))
     assert trained[2:] == [("std-0", 4)]
+
+
+def test_a_row_whose_trunk_was_trained_anew_is_out_of_date(tables, trained, tmp_path, capsys):
+    assert tables.train_all(TOY, tmp_path, told(tmp_path))
+    assert tables.outdated(TOY, tmp_path) == []
+    changed = {**TOY, "variants": {"plain": {"head": {"sweeps": 9}}, "std": TOY["variants"]["std"]}}
+    options = argparse.Namespace(**{**vars(told(tmp_path)), "only": ["plain"]})
+    assert tables.train_all(changed, tmp_path, options)
+    assert tables.outdated(changed, tmp_path) == ["std-0"]
+    assert tables.evaluate("toy", changed, tmp_path, told(tmp_path)) == tables.WRONG
+    assert "std-0: trained otherwise" in capsys.readouterr().out
+    assert tables.train_all(changed, tmp_path, told(tmp_path))
+    assert trained[2:] == [("plain-0", 9), ("std-0", 3)]
+
+
+def test_a_row_whose_trunk_has_gone_or_that_noted_none_is_done(tables, trained, tmp_path):
+    assert tables.train_all(TOY, tmp_path, told(tmp_path))
+    (tmp_path / "plain-0" / "model.priorseg").unlink()
+    assert tables.outdated(TOY, tmp_path) == []
+    kept = tmp_path / "std-0" / "config.json"
+    older = json.loads(kept.read_text())
+    del older["network"]["weights_sha256"]
+    kept.write_text(json.dumps(older))
+    assert tables.train_all(TOY, tmp_path, told(tmp_path))
+    assert [name for name, _ in trained] == ["plain-0", "std-0", "plain-0"]
+    assert tables.outdated(TOY, tmp_path) == []
 
 
 def test_times_of_a_seed_that_lies_elsewhere_are_kept(tables, tmp_path):

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..backbones import BACKBONES
-from ..bundle import load_bundle
 from ..spec import parameters
-from .checkpoint import load_checkpoint
 from .config import TrainConfig
 from .cores import cored
 from .data import Sample, hold_out, load_samples
 from .heads import make_head
 from .losses import IGNORE
+from .origin import mark_of, network_of
 
 
 def samples_root(config: TrainConfig) -> Path:
@@ -119,12 +118,17 @@ def _relabelled(sample: Sample, config: TrainConfig) -> Sample:
     return dataclasses.replace(sample, labels=labels)
 
 
-def make_backbone(config: TrainConfig) -> nn.Module:
+def make_backbone(config: TrainConfig, *, fresh: bool = True) -> nn.Module:
     """Build the network and load the weights it starts from.
+
+    Parameters
+    ----------
+    fresh : bool   False: the weights come from a checkpoint, the file is not needed any more
 
     Raises
     ------
-    ValueError  for unknown names or settings, or weights that do not fit.
+    FileNotFoundError  if the file of the weights is missing.
+    ValueError         for unknown names or settings, or weights that do not fit.
     """
     told = config.network
     constructor = BACKBONES.get(told.name)
@@ -144,22 +148,21 @@ def make_backbone(config: TrainConfig) -> nn.Module:
         if load is None:
             raise ValueError(f"The network {told.name!r} has no ImageNet weights. Use 'none'.")
         load()
-    elif told.weights != "none":
-        _start_from(backbone, Path(told.weights))
+    elif told.weights != "none" and fresh:
+        _start_from(backbone, Path(told.weights), told.weights_sha256)
     return backbone
 
 
-def _start_from(backbone: nn.Module, path: Path) -> None:
+def _start_from(backbone: nn.Module, path: Path, mark: str | None) -> None:
     """Load weights; an output layer for another number of labels is left as it is."""
     if not path.is_file():
         raise FileNotFoundError(f"network.weights: there is no file {path}.")
-    if path.suffix == ".priorseg":
-        given: dict[str, Tensor] = load_bundle(path).backbone.state_dict()
-    else:
-        state = load_checkpoint(path)
-        best = state["best"] or state["weights"]
-        start = "backbone."
-        given = {k.removeprefix(start): v for k, v in best.items() if k.startswith(start)}
+    given = network_of(path)
+    if mark is not None and mark != mark_of(given):
+        raise ValueError(
+            f"network.weights: {path} holds other weights than network.weights_sha256 says. "
+            "Leave that out to start from them."
+        )
     wanted = backbone.state_dict()
     other = {k for k in wanted if k in given and given[k].shape != wanted[k].shape}
     foreign = {k for k in other if given[k].shape[1:] != wanted[k].shape[1:]}

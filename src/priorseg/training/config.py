@@ -29,11 +29,14 @@ class NetworkSettings:
     settings : mapping   its constructor arguments; in_channels and out_channels are filled in
     weights : str        'none', 'imagenet' (networks with `load_imagenet`), or the path of a
                          .priorseg bundle or a checkpoint.pt whose network is started from
+    weights_sha256 : str or None   digest of that network's weights, as a run notes it in its
+                         config.json; where it is given, others are refused
     """
 
     name: str = "unet"
     settings: Mapping[str, Any] = field(default_factory=dict)
     weights: str = "none"
+    weights_sha256: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("in_channels", "out_channels"):

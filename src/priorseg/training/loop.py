@@ -17,8 +17,8 @@ from .journal import Journal, Row
 from .losses import LossSettings, segmentation_loss
 from .model import Model
 from .optimiser import RunningMean, make_optimiser, snapshot
+from .origin import changed
 from .schedule import Schedule
-from .schema import stated
 from .score import pooled_mean_iou
 
 SAVE_SECONDS = 15.0
@@ -244,13 +244,12 @@ class Trainer:
             return False
         state = load_checkpoint(self.checkpoint)
         told: Any = state["settings"]
-        told, mine = stated(told if isinstance(told, dict) else {}), stated(self.settings)
-        changed = [key for key in sorted({*told, *mine}) if told.get(key) != mine.get(key)]
-        if changed:
+        if other := changed(told, self.settings):
             raise ValueError(
-                f"{self.checkpoint} belongs to a run with other {changed}. "
+                f"{self.checkpoint} belongs to a run with other {other}. "
                 "Delete it to start afresh, or restore the settings."
             )
+        self.settings = told  # what it started from is only known there
         try:
             for row in state["history"]:
                 float(row["score"]), float(row["seconds"])

@@ -22,6 +22,7 @@ from .heads import make_head, ship_head
 from .journal import Journal
 from .loop import SAVE_SECONDS, Trainer
 from .model import Model
+from .origin import MARK, marked
 
 BUNDLE, CHECKPOINT = "model.priorseg", "checkpoint.pt"
 
@@ -66,8 +67,10 @@ def train(
     devices = Devices(device, config.schedule.precision)
     trainer = make_trainer(config, folder, devices, progress, workers, save_seconds)
     if devices.first:
-        text = json.dumps(config.to_dict(), indent=2, allow_nan=False)
         trainer.resume()  # another run's folder is refused before anything is written to it
+        told = config.to_dict()
+        told["network"][MARK] = trainer.settings["network"].get(MARK)
+        text = json.dumps(told, indent=2, allow_nan=False)
         write_whole(folder / "config.json", (text + "\n").encode())
     try:
         if not trainer.run(minutes=minutes, after_epoch=after_epoch):
@@ -98,7 +101,7 @@ def make_trainer(
     torch.manual_seed(seed)
     head = make_head(config.head)
     model = Model(
-        make_backbone(config),
+        make_backbone(config, fresh=not (folder / CHECKPOINT).is_file()),
         head,
         config.preprocessing,
         volumes=config.head.volumes,
@@ -131,7 +134,7 @@ def _settings(config: TrainConfig, samples: Sequence[Sample]) -> dict[str, Any]:
     for key in ("card", "ship"):
         told.pop(key)
     told["data"].pop("root")
-    return {**told, **extra}
+    return {**told, "network": marked(told["network"]), **extra}
 
 
 def ship(config: TrainConfig, trainer: Trainer, folder: Path) -> Path:
