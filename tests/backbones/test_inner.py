@@ -78,6 +78,15 @@ def test_a_network_with_inner_priors_survives_a_bundle(tmp_path, prior):
     assert torch.equal(loaded(image), network.requires_grad_(False)(image))
 
 
+def test_a_network_says_whether_its_inner_priors_learn():
+    network = UNet(3, 2, width=4, depth=2, inner="total-variation", inner_learnable=True)
+    assert network.settings()["inner_learnable"] is True
+    assert all(p.requires_grad for p in network.inner_parameters())
+    network(torch.rand(1, 3, 16, 16)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs() > 0 for p in network.inner_parameters())
+    assert "inner_learnable" not in UNet(3, 2, inner="total-variation").settings()
+
+
 @pytest.mark.parametrize("prior", PRIORS)
 def test_every_weight_before_the_inner_priors_learns(prior):
     network = UNet(3, 2, width=4, depth=2, inner=prior)
@@ -97,11 +106,22 @@ def test_a_plain_network_keeps_its_old_names_and_settings():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("inner", "tv"), ("inner_sweeps", 0), ("inner_weight", 0.0), ("inner_sigma", float("nan"))],
+    [
+        ("inner", "tv"),
+        ("inner_learnable", 1),
+        ("inner_sweeps", 0),
+        ("inner_weight", 0.0),
+        ("inner_sigma", float("nan")),
+    ],
 )
 def test_impossible_arguments_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         UNet(3, 2, **{"inner": "threshold-dynamics", name: value})
+
+
+def test_nothing_inside_cannot_be_learned():
+    with pytest.raises(ValueError, match="inner_learnable needs a prior inside"):
+        UNet(3, 2, inner_learnable=True)
 
 
 def test_features_that_are_not_finite_are_refused():

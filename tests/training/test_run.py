@@ -230,6 +230,34 @@ def test_a_volume_prior_trains_with_volumes_from(source, root, tmp_path):
     assert (tmp_path / "regressor.safetensors").is_file() == regressed
 
 
+def inner(learnable):
+    told = {"inner": "threshold-dynamics", "inner_sigma": 1.5, "inner_learnable": learnable}
+    return {"settings": {"width": 4, "depth": 2, **told}}
+
+
+def test_priors_inside_a_network_are_learned_logged_and_kept(root, tmp_path):
+    schedule = {"epochs": 2, "head_epochs": 0, "prior_rate": 0.1, "decay": 0.5, "keep": "last"}
+    told = config(root, network=inner(True), schedule=schedule)
+    network = load_bundle(train(told, tmp_path, device="cpu")).backbone
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
+    for place, prior in enumerate(network.inner_priors()):
+        for name, start in (("weight", 1.0), ("sigma", 1.5)):
+            learned = prior.settings()[name]
+            assert abs(learned - start) > 0.05
+            logged = float(rows[-1][f"inner.{place}.threshold_dynamics.{name}"])
+            assert learned == pytest.approx(logged)
+
+
+@pytest.mark.parametrize(("learnable", "rate"), [(False, 0.1), (True, 0.0)])
+def test_priors_inside_a_network_stay_unless_told_to_learn(root, tmp_path, learnable, rate):
+    schedule = {"epochs": 1, "head_epochs": 1, "prior_rate": rate}
+    told = config(root, network=inner(learnable), schedule=schedule)
+    network = load_bundle(train(told, tmp_path, device="cpu")).backbone
+    for prior in network.inner_priors():
+        assert prior.settings() == pytest.approx({"weight": 1.0, "sigma": 1.5, "edge": 0.0})
+    assert "inner" not in (tmp_path / "log.csv").read_text()
+
+
 @pytest.mark.parametrize("source", ["truth", "network"])
 def test_a_star_prior_trains_with_centres_from(source, root, tmp_path):
     head = {"priors": [{"name": "star", "label": 1}], "centres": source}

@@ -75,10 +75,14 @@ class RegularisedActivation(nn.Module):
         return replay(x, [self.prior], scene, sweeps=self.sweeps, link=Ordered()).probs
 
 
-def check_inner(inner: object) -> None:
-    """Raise ValueError for a name that is none of `Inner`."""
+def check_inner(inner: object, learnable: object) -> None:
+    """Raise ValueError for a name that is none of `Inner`, or nothing that could be learnt."""
     if inner not in get_args(Inner):
         raise ValueError(f"inner must be one of {get_args(Inner)}, got {inner!r}.")
+    if not isinstance(learnable, bool):
+        raise ValueError(f"inner_learnable must be true or false, got {learnable!r}.")
+    if learnable and inner == "none":
+        raise ValueError("inner_learnable needs a prior inside. Choose inner, or leave it out.")
 
 
 def _prior(name: str, weight: float, sigma: float) -> Prior:

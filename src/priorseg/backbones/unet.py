@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..prior import Prior
 from ..spec import Range
 from .backbone import Backbone
 from .checks import check_whole
@@ -32,8 +33,8 @@ class UNet(Backbone):
                          the same whatever the tile)
     inner : str          what the decoder's blocks end in: 'none' = ReLU, else the activation with
                          this prior, see `RegularisedActivation`
-    inner_sweeps, inner_weight, inner_sigma   its arguments; weight and sigma start there and can
-                         be learned: ``inner_parameters()`` gives them
+    inner_sweeps, inner_weight, inner_sigma   its arguments; weight and sigma start there
+    inner_learnable : bool   whether they take gradients; ``inner_parameters()`` gives them
 
     Raises
     ------
@@ -56,11 +57,12 @@ class UNet(Backbone):
         inner_sweeps: Annotated[int, Range(1, 100)] = 3,
         inner_weight: Annotated[float, Range(0.01, 20, log=True)] = 1.0,
         inner_sigma: Annotated[float, Range(0.5, 10, log=True, unit="px")] = 1.0,
+        inner_learnable: bool = False,
     ) -> None:
         check_whole("width", width, 1, 256)
         check_whole("depth", depth, 0, 6)
         check_norm(norm)
-        check_inner(inner)
+        check_inner(inner, inner_learnable)
         super().__init__(
             in_channels=in_channels,
             out_channels=out_channels,
@@ -69,6 +71,7 @@ class UNet(Backbone):
             norm=norm,
         )
         about = {"sweeps": inner_sweeps, "weight": inner_weight, "sigma": inner_sigma}
+        about |= {"learnable": True} if inner_learnable else {}
         if inner != "none":  # what is plain keeps the settings it always had
             self._settings |= {"inner": inner, **{f"inner_{k}": v for k, v in about.items()}}
         sizes = [min(width * 2**level, width * 16) for level in range(depth + 1)]
@@ -94,11 +97,14 @@ class UNet(Backbone):
         deepest = self._settings["width"] * 2 ** min(self._settings["depth"], 4)
         return 2 * self.multiple if deepest <= 8 else 1  # channels in 8 groups
 
+    def inner_priors(self) -> list[Prior]:
+        """Give the priors inside, the deepest first."""
+        return [m.prior for m in self.modules() if isinstance(m, RegularisedActivation)]
+
     def inner_parameters(self) -> Iterator[nn.Parameter]:
-        """Give the parameters of the priors inside; they take no gradients until told to."""
-        for module in self.modules():
-            if isinstance(module, RegularisedActivation):
-                yield from module.parameters()
+        """Give the parameters of the priors inside; see `inner_learnable`."""
+        for prior in self.inner_priors():
+            yield from prior.parameters()
 
     def _logits(self, image: Tensor) -> Tensor:
         x = pad_to_multiple(image, self.multiple, least=self._least(len(image)))

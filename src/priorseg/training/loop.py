@@ -69,7 +69,8 @@ class Trainer:
         self.settings, self.journal = settings or {}, journal or Journal(None)
         self.save_seconds = save_seconds
         if schedule.prior_rate == 0:
-            model.head.requires_grad_(False)
+            for prior in (model.head, *model.inner_priors()):
+                prior.requires_grad_(False)
         model.to(devices.device)
         devices.place(model.backbone)
         self.optimiser = make_optimiser(model, schedule)
@@ -199,13 +200,17 @@ class Trainer:
         )
 
     def _numbers(self) -> Row:
-        """Give the temperature and the parameters of the priors."""
+        """Give the temperature and the parameters of the priors; inside, of those that learn."""
         head = self.model.head
         found = {"temperature": float(head.temperature.detach())}
-        for prior in head.priors:
-            for name, value in prior.settings().items():  # type: ignore[operator]
+        told: list[tuple[str, Any]] = [("", prior) for prior in head.priors]
+        for place, prior in enumerate(self.model.inner_priors()):
+            if any(parameter.requires_grad for parameter in prior.parameters()):
+                told.append((f"inner.{place}.", prior))
+        for start, prior in told:
+            for name, value in prior.settings().items():
                 if isinstance(value, float):
-                    found[f"{prior.name}.{name}"] = value
+                    found[f"{start}{prior.name}.{name}"] = value
         return found
 
     def _keep(self, score: float) -> None:

@@ -56,6 +56,11 @@ class Model(nn.Module):
         """Give the number of labels."""
         return self.head.link.label_count(int(self.backbone.out_channels))  # type: ignore[arg-type]
 
+    def inner_priors(self) -> list[nn.Module]:
+        """Give the priors inside the network, the deepest first."""
+        told = getattr(self.backbone, "inner_priors", None)
+        return [] if told is None else list(told())
+
     def plain(self, images: Tensor, devices: Devices) -> Tensor:
         """Give the network's logits, (B, K, Y, X) float32, for images in [0, 1]."""
         standard = self.preprocessing.standardise(images)

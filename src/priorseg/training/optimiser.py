@@ -10,23 +10,22 @@ from .schedule import Schedule
 
 
 def make_optimiser(model: Model, schedule: Schedule) -> torch.optim.AdamW:
-    """Group the parameters: network, its encoder, its regressor, priors.
+    """Group the parameters: network, its encoder, its regressor, priors (those inside it too).
 
     The largest learning rate of a group is stored with it as ``base``. Norms and biases do not
     decay.
     """
-    encoder = getattr(model.backbone, "encoder_parameters", None)
-    inner = list(encoder()) if encoder is not None else []
-    inside = {id(p) for p in inner}
-    outer = [p for p in model.backbone.parameters() if id(p) not in inside]
+    encoder, inner = _part(model, "encoder_parameters"), _part(model, "inner_parameters")
+    apart = {id(p) for p in (*encoder, *inner)}
+    outer = [p for p in model.backbone.parameters() if id(p) not in apart]
     if model.regressor is not None:
         outer += list(model.regressor.parameters())
     encoder_rate = schedule.rate if schedule.encoder_rate is None else schedule.encoder_rate
     groups: list[dict[str, Any]] = []
     for parts, rate, decay in (
         (outer, schedule.rate, schedule.decay),
-        (inner, encoder_rate, schedule.decay),
-        (list(model.head.parameters()), schedule.prior_rate, 0.0),
+        (encoder, encoder_rate, schedule.decay),
+        ([*model.head.parameters(), *inner], schedule.prior_rate, 0.0),
     ):
         for wide in (True, False):
             chosen = [p for p in parts if p.requires_grad and (p.ndim > 1) == wide]
@@ -34,6 +33,12 @@ def make_optimiser(model: Model, schedule: Schedule) -> torch.optim.AdamW:
                 share = decay if wide else 0.0
                 groups.append({"params": chosen, "base": rate, "weight_decay": share})
     return torch.optim.AdamW(groups, lr=schedule.rate)
+
+
+def _part(model: Model, name: str) -> list[nn.Parameter]:
+    """Give the parameters that a method of the backbone names; none without that method."""
+    method = getattr(model.backbone, name, None)
+    return [] if method is None else list(method())
 
 
 class RunningMean:
