@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .card import Card
 from .decode import Decoded
-from .guidance import with_centres
+from .guidance import with_centres, with_volumes
 from .head import VariationalHead
 from .inference import SMALLER, Solving
 from .looks import Looks, wide_diameter, working_shape
@@ -173,9 +173,8 @@ class Segmenter(nn.Module):
         Parameters
         ----------
         image : (Y, X) or (Y, X, C)   see `logits`
-        scene : Scene                 what else is known; None = pixels of edge 1. Centres of
-                                      star-shaped objects that it lacks are proposed if the card
-                                      says so, see `guide`
+        scene : Scene                 what else is known; None = pixels of edge 1. `guide` adds
+                                      centres and volumes that it lacks
         plain : bool                  leave the priors out; the link stays
         priors : list of Prior        in place of the trained ones, lengths in pixels of this
                                       image; None = what `priors` gives for it
@@ -242,31 +241,35 @@ class Segmenter(nn.Module):
         object_px: float | None = None,
         priors: Sequence[Prior] | None = None,
     ) -> Scene:
-        """Complete a scene as the card says: propose the star centres that it lacks.
+        """Complete a scene: volumes for a volume prior, star centres if the card says so.
 
-        `segment` does so by itself. With the scene at hand, ``guidance.instances`` can tell apart
-        the objects of the label map of ``segment(image, scene=scene)``.
+        Volumes are the network's own, see `guidance.network_volumes`. `segment` does so by itself.
+        With the scene at hand, ``guidance.instances`` can tell apart the objects of the label map
+        of ``segment(image, scene=scene)``.
 
         Parameters
         ----------
         logits : (1, K, Y, X)   as `logits` gives them
-        scene : Scene           what is known; its centres stay. None = pixels of edge 1
+        scene : Scene           what is known, which stays. None = pixels of edge 1
         object_px : float       diameter of the objects in this image, > 0; None = as the card says
         priors : list of Prior  that will solve; None = the head's
 
         Returns
         -------
-        Scene   the given one if the card wants clicks, or no prior reads centres
+        Scene   the given one if no prior reads what it lacks
         """
-        scene = scene or Scene(spacing=(1.0, 1.0))
+        solving: list[Prior] = list(self.head.priors if priors is None else priors)  # type: ignore[arg-type]
+        link, temperature = self.head.link, float(self.head.temperature.detach())
+        known = scene or Scene(spacing=(1.0, 1.0))
+        scene = with_volumes(known, logits, solving, link, temperature)
         if self.card.centres != "network":
             return scene
         return with_centres(
             scene,
             logits,
-            list(self.head.priors if priors is None else priors),  # type: ignore[arg-type]
-            self.head.link,
-            temperature=self.head.temperature.detach(),
+            solving,
+            link,
+            temperature=temperature,
             object_px=self.typical_px(logits) if object_px is None else object_px,
             inner=self.card.inner,
         )

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from pictures import blob_image
 
+import priorseg.bundle
 from priorseg.plugin import edits
 from priorseg.plugin.sizing import suitable_radii
+from priorseg.priors import Volume
 from priorseg.session import Settings
 
 
@@ -45,6 +47,23 @@ def test_a_volume_is_asked_for_in_the_layers_own_unit(desk) -> None:
     volumes.target.field.setValue(100.0)
     assert desk.calm().counts[2] == 800  # 0.125 mm² each
     assert "= 100 mm²" in volumes.text
+
+
+def test_a_network_trained_with_volumes_keeps_its_own_until_one_is_asked_for(
+    desk, networks
+) -> None:
+    priorseg.bundle.load_bundle("blobs").head.priors.append(Volume())
+    desk.open()
+    frame = desk.run()
+    sums = [plane.sum() for plane in desk.controller.plain.probs]
+    assert [frame.counts[label] for label in (0, 1, 2)] == pytest.approx(sums, abs=1)
+    assert frame.certificates["volume"].satisfied
+    assert any("Volume keeps what the network" in text for text in frame.messages)
+    select(desk, 2)
+    desk.panel.priors.details.target.field.setValue(900.0)
+    frame = desk.calm()
+    assert frame.counts[2] == 900
+    assert not any("Volume keeps" in text for text in frame.messages)
 
 
 def test_without_a_pixel_size_there_is_no_area_to_ask_for(desk) -> None:

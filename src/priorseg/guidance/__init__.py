@@ -4,7 +4,7 @@ from .centres import instances, propose_centres, typical_diameter
 from .guide import scene_of, with_centres
 from .oracles import clicked_centres, true_centres
 from .regression import VolumeRegressor, load_regressor, save_regressor
-from .volumes import network_volumes, true_volumes
+from .volumes import network_volumes, true_volumes, with_volumes
 
 __all__ = [
     "VolumeRegressor",
@@ -19,4 +19,5 @@ __all__ = [
     "true_volumes",
     "typical_diameter",
     "with_centres",
+    "with_volumes",
 ]

@@ -1,11 +1,17 @@
 """Volumes that objects should have: counted in the truth, or summed over probabilities."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from ..intake import resolve
 from ..links import Link, Ordered
+from ..prescribed import checked_fixed, labels_left, prescribe
+from ..prior import Prior
+from ..priors.volume import Volume
+from ..scene import Scene
 
 
 def true_volumes(truth: Tensor, link: Link, channels: int) -> Tensor:
@@ -51,6 +57,35 @@ def network_volumes(logits: Tensor, link: Link, temperature: Tensor | float = 1.
     for label in link.nesting(volumes.shape[1]):
         inner = found[label] = torch.maximum(volumes[:, label - 1], inner)
     return torch.stack([found[label] for label in sorted(found)], 1)
+
+
+def with_volumes(
+    scene: Scene,
+    logits: Tensor,
+    priors: Sequence[Prior],
+    link: Link,
+    temperature: Tensor | float = 1.0,
+) -> Scene:
+    """Give a `Volume` prior the network's volumes in a scene that has none; see `scene_of`.
+
+    Prescribed pixels count as what they are. Where single objects have wanted volumes, those of
+    the classes stay free.
+
+    Parameters
+    ----------
+    logits : (B, K, *S)   of the network alone
+    """
+    if scene.volumes is not None or not any(isinstance(prior, Volume) for prior in priors):
+        return scene
+    link, plain, scale = resolve(link, priors, logits), logits.detach(), float(temperature)
+    if any(bool(torch.as_tensor(row).isfinite().any()) for row in scene.object_volumes.values()):
+        free = torch.full(plain.shape[:2], torch.nan, dtype=torch.float64, device=plain.device)
+        return replace(scene, volumes=free)
+    fixed = checked_fixed(scene.fixed, plain, link)
+    if fixed is not None:
+        allowed = labels_left(fixed, link.label_count(plain.shape[1]))
+        plain = prescribe(plain, allowed, link, plain.new_tensor(scale), 0.0)
+    return replace(scene, volumes=network_volumes(plain, link, scale))
 
 
 def network_fractions(logits: Tensor, link: Link, temperature: Tensor | float = 1.0) -> Tensor:

@@ -22,6 +22,7 @@ from .frame import Region
 from .objects import object_rows
 from .settings import Point, PriorChoice, Settings
 
+OWN_VOLUMES = "Volume keeps what the network alone counts: no label has a wanted volume yet."
 COARSEST = 4  # beyond, details go lost and the picture costs more than the solve
 
 
@@ -40,6 +41,8 @@ class Problem:
     image : call                 gives the region's pixels (1, C, y, x); None if only logits are
                                  known
     objects : mapping            label -> name with all that lies inside it, if it has one
+    own_volumes : bool           whether the volume prior keeps the network's volumes while nobody
+                                 wants others: it was trained with the network
     """
 
     logits: Tensor
@@ -50,6 +53,7 @@ class Problem:
     spacing: tuple[float, float]
     image: Callable[[], Tensor | None]
     objects: Mapping[int, str] = field(default_factory=dict)
+    own_volumes: bool = False
     _coarse: dict[int, "Problem"] = field(default_factory=dict, repr=False, compare=False)
 
     def coarse(self, stride: int) -> "Problem":
@@ -96,7 +100,8 @@ def _waits_for(choice: PriorChoice, settings: Settings, problem: Problem) -> str
     label = choice.settings.get("label")
     if choice.name == "star" and isinstance(label, int) and label not in settings.centres:
         return f"Star shape of {problem.named(label)} is off: it has no centre yet."
-    if choice.name == "volume" and not settings.volumes:
+    wanted = settings.volumes or (problem.own_volumes and not settings.object_volumes)
+    if choice.name == "volume" and not wanted:
         return "Volume is off: no label has a wanted volume yet."
     return ""
 
@@ -112,6 +117,8 @@ def active_priors(settings: Settings, problem: Problem) -> tuple[list[Prior], li
             messages.append(missing)
         else:
             chosen.append(make_prior(choice.name, choice.settings))
+            if choice.name == "volume" and not settings.volumes:
+                messages.append(OWN_VOLUMES)
     stars = {prior.label for prior in chosen if isinstance(prior, Star)}
     messages += [
         f"Volumes of single objects of {problem.named(label)} are off: its star shape is off."

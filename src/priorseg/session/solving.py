@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ..guidance import with_volumes
 from ..kernels.enlarge import enlarged_labels
 from ..links import SOFTMAX, Link, as_link, likeliest
 from ..prior import Certificate, Prior, single_images
@@ -107,6 +108,7 @@ class _Task:
         if stride > 1:
             scene = objects_that_fit(make_scene(reduced, small, priors), priors, small)
             messages.append(f"Preview on blocks of {stride} × {stride} px.")
+        scene = with_volumes(scene, small.logits, priors, small.link, settings.temperature)
         return cls(problem, small, settings, reduced, stride, priors, scene, tuple(messages))
 
     @property

@@ -79,13 +79,14 @@ def problem_of(source: Source, region: Region, logits: "Tensor") -> "Problem":
 
     if source.info is None:
         raise ValueError(NO_IMAGE)
-    plane = source.plane
+    plane, trained = source.plane, [] if source.given is not None else source.segmenter.head.priors
     preprocessing = getattr(source.segmenter, "preprocessing", None)
     return Problem(
         logits=logits,
         link=source.link or as_link(source.segmenter.head.link),
         names=names_of(source),
         objects=objects_of(source),
+        own_volumes=any(prior.name == "volume" for prior in trained),
         region=region,
         shape=source.info.shape,
         spacing=source.info.spacing,
