@@ -52,7 +52,7 @@ def table(told: Mapping[str, Any], draws: int | None = None) -> str:
 
     Raises
     ------
-    ValueError  if a row was not measured.
+    ValueError  if a row or its baseline was not measured.
     """
     protocol, records = measured(told["results"])
     if draws is not None:
@@ -67,8 +67,9 @@ def table(told: Mapping[str, Any], draws: int | None = None) -> str:
             found = {
                 row: _of(records, row, images, condition) for row in (name, baselines.get(name))
             }
-            if not found[name]:
-                raise ValueError(f"{told['results']}: {name!r}, {images}, {condition} is missing.")
+            for row, own in found.items():
+                if row and not own:
+                    raise ValueError(f"{told['results']}: no {row!r} on {images}, {condition}.")
             cell = cell_of(protocol, found[name], found[baselines[name]], measure)
             cells.append(written(cell, measure))
         lines.append([shown, *cells])

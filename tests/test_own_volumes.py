@@ -140,3 +140,30 @@ def test_in_a_session_a_wanted_volume_frees_the_others_and_paint_counts(session)
     painted = solved(session, replace(trained, painted=Painted(pixels)))
     assert (painted.labels[:30] == 1).all()
     assert painted.certificates["volume"].satisfied
+
+
+def test_one_painted_pixel_of_the_ring_is_held_where_the_network_sees_none(tmp_path):
+    model = load_bundle(bundle(tmp_path, Ordered((2, 1))))
+    model.backbone.out.bias.data = torch.tensor([0.0, 0.2])
+    fixed = torch.full(IMAGE.shape[:2], -1)
+    fixed[3, 4] = 1
+    found = model.segment(IMAGE, scene=Scene(fixed=fixed))
+    assert found.labels[0, 3, 4] == 1
+    assert found.certificates["volume"].satisfied
+
+
+def test_half_precision_logits_have_volumes_too(model):
+    fixed = torch.full(IMAGE.shape[:2], -1)
+    fixed[3, 4] = 1
+    half = model.guide(model.logits(IMAGE).half(), Scene(fixed=fixed)).volumes
+    whole = model.guide(model.logits(IMAGE), Scene(fixed=fixed)).volumes
+    torch.testing.assert_close(half, whole, rtol=1e-2, atol=1.0)
+
+
+def test_the_size_of_an_object_whose_star_is_off_changes_nothing(session):
+    before = solved(session, session.default_settings())
+    told = replace(
+        session.default_settings(), centres={1: ((20.0, 20.0),)}, object_volumes={1: (200.0,)}
+    )
+    after = solved(session, told)
+    assert counts(after.labels).tolist() == counts(before.labels).tolist()

@@ -228,6 +228,7 @@ def test_a_network_that_was_moved_is_not_measured_again(bench, tmp_path, monkeyp
         ("post:thresh-dynamics", "row 'last': There is no prior 'thresh_dynamics'"),
         ("post:star(labl=1)", r"row 'last': The prior 'star' has no setting \['labl'\]"),
         ("post:threshold-dynamics(sigma=-1.0)", "row 'last': .*cannot be built"),
+        ("post:star(label=9)", "row 'last': star: there is no label 9; known are 0 "),
         ("baseline:mediam", "row 'last': baseline 'mediam' is unknown"),
         ("baseline:median(widht=3)", r"row 'last': .* no setting \['widht'\]"),
         ("baseline:median(width=4)", "row 'last': width must be odd"),

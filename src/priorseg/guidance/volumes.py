@@ -10,6 +10,7 @@ from ..intake import resolve
 from ..links import Link, Ordered
 from ..prescribed import checked_fixed, labels_left, prescribe
 from ..prior import Prior
+from ..priors.star import Star
 from ..priors.volume import Volume
 from ..scene import Scene
 
@@ -49,7 +50,10 @@ def network_volumes(logits: Tensor, link: Link, temperature: Tensor | float = 1.
     -------
     (B, K) float64   pixels; under the ordered link an object has at least what lies inside it
     """
-    probs = link.probs(logits / temperature)
+    return _sums(link.probs(logits / temperature), link)
+
+
+def _sums(probs: Tensor, link: Link) -> Tensor:
     volumes = probs.flatten(2).sum(2, dtype=torch.float64)
     if not isinstance(link, Ordered):
         return volumes
@@ -77,15 +81,27 @@ def with_volumes(
     """
     if scene.volumes is not None or not any(isinstance(prior, Volume) for prior in priors):
         return scene
-    link, plain, scale = resolve(link, priors, logits), logits.detach(), float(temperature)
-    if any(bool(torch.as_tensor(row).isfinite().any()) for row in scene.object_volumes.values()):
+    link, scale = resolve(link, priors, logits), float(temperature)
+    plain = logits.detach().to(torch.promote_types(logits.dtype, torch.float32))
+    if _sizes_objects(scene, priors):
         free = torch.full(plain.shape[:2], torch.nan, dtype=torch.float64, device=plain.device)
         return replace(scene, volumes=free)
     fixed = checked_fixed(scene.fixed, plain, link)
-    if fixed is not None:
-        allowed = labels_left(fixed, link.label_count(plain.shape[1]))
-        plain = prescribe(plain, allowed, link, plain.new_tensor(scale), 0.0)
-    return replace(scene, volumes=network_volumes(plain, link, scale))
+    if fixed is None:
+        return replace(scene, volumes=network_volumes(plain, link, scale))
+    allowed = labels_left(fixed, link.label_count(plain.shape[1]))
+    probs = link.probs(prescribe(plain, allowed, link, plain.new_tensor(scale), 0.0) / scale)
+    known = allowed.sum(1, keepdim=True) == 1  # painted pixels are counted, never rounded away
+    counted = (probs * known).flatten(2).sum(2, dtype=torch.float64).round()
+    return replace(scene, volumes=_sums(probs * ~known, link) + counted)
+
+
+def _sizes_objects(scene: Scene, priors: Sequence[Prior]) -> bool:
+    stars = {prior.label for prior in priors if isinstance(prior, Star)}
+    return any(
+        label in stars and bool(torch.as_tensor(row).isfinite().any())
+        for label, row in scene.object_volumes.items()
+    )
 
 
 def network_fractions(logits: Tensor, link: Link, temperature: Tensor | float = 1.0) -> Tensor:

@@ -100,10 +100,16 @@ def _waits_for(choice: PriorChoice, settings: Settings, problem: Problem) -> str
     label = choice.settings.get("label")
     if choice.name == "star" and isinstance(label, int) and label not in settings.centres:
         return f"Star shape of {problem.named(label)} is off: it has no centre yet."
-    wanted = settings.volumes or (problem.own_volumes and not settings.object_volumes)
+    own = problem.own_volumes and not _sizes_objects(settings)
+    wanted = settings.volumes or own
     if choice.name == "volume" and not wanted:
         return "Volume is off: no label has a wanted volume yet."
     return ""
+
+
+def _sizes_objects(settings: Settings) -> bool:
+    stars = {one.settings.get("label") for one in settings.priors if one.on and one.name == "star"}
+    return any(label in stars and label in settings.centres for label in settings.object_volumes)
 
 
 def active_priors(settings: Settings, problem: Problem) -> tuple[list[Prior], list[str]]:
