@@ -110,6 +110,21 @@ def test_touching_discs_are_parted_at_proposed_centres_where_wanted(bench):
     assert Predictor(segmenter, "plain", task=task)._instances(Found(labels), logits) is None
 
 
+def test_a_plain_mask_is_parted_at_clicks_where_wanted(bench):
+    segmenter = load_bundle(bench / "net.priorseg")
+    task = Task(TASK.labels, TASK.objects, instances="disc")
+    truth = np.zeros((40, 60), int)
+    truth[10:30, 10:50] = 1  # two true objects in one piece
+    numbers = np.where(np.arange(60) < 30, 1, 2) * truth
+    told = {"task": task, "split": True, "centres": "clicks"}
+    logits = 9.0 * torch.nn.functional.one_hot(torch.tensor(truth), 3).permute(2, 0, 1)[None]
+    found = Predictor(segmenter, "plain", **told).finish(
+        logits, np.zeros((40, 60, 3), np.float32), truth, instances=numbers
+    )
+    assert found.instances.max() == 2
+    assert (found.instances[10:30, 10:20] == found.instances[20, 12]).all()
+
+
 @pytest.mark.parametrize("mode", ["plain", "trained", "post:volume + star(label=1)"])
 def test_no_row_but_an_oracle_sees_the_truth(bench, mode):
     segmenter = load_bundle(bench / "net.priorseg")

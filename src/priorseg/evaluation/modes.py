@@ -1,10 +1,14 @@
 """How a row of a table turns logits into labels, read from a short text."""
 
 import ast
+import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from .measures import Task
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,28 @@ def _flat(node: ast.expr) -> list[Call]:
         settings = {str(word.arg): ast.literal_eval(word.value) for word in node.keywords}
         return [Call(node.func.id, settings)]
     raise ValueError("names with keyword settings are needed, like star(label=1)")
+
+
+def find_baseline(call: Call, task: Task) -> Callable[..., Any]:
+    """Look a baseline up and give it its settings; the task's objects if it takes them.
+
+    Raises
+    ------
+    ValueError  for an unknown name or setting; says which are known.
+    """
+    from ..baselines import BASELINES
+
+    table: Mapping[str, Callable[..., Any]] = BASELINES
+    found = table.get(call.name) or table.get(call.name.replace("_", "-"))
+    if found is None:
+        raise ValueError(f"baseline {call.name!r} is unknown. Known: {', '.join(table)}.")
+    takes = dict(list(inspect.signature(found).parameters.items())[2:])  # after probs and image
+    given: dict[str, Any] = {"objects": list(task.objects.values()), "single": not task.many}
+    settings = {key: value for key, value in given.items() if key in takes} | dict(call.settings)
+    free = any(one.kind is one.VAR_KEYWORD for one in takes.values())
+    unknown = sorted(set(settings) - set(takes)) if not free else []
+    if unknown:
+        raise ValueError(
+            f"baseline {call.name!r} has no setting {unknown}; it has {', '.join(takes) or 'none'}."
+        )
+    return partial(found, **settings)

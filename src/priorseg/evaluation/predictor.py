@@ -1,9 +1,7 @@
 """From an image, or from logits that several rows share, to labels."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +18,12 @@ from ..priors import make_prior
 from ..scene import Scene
 from ..solver import solve
 from .measures import Found, Task
-from .modes import Call, Mode, parse_mode
+from .modes import Mode, find_baseline, parse_mode
 
 if TYPE_CHECKING:
     from ..segmenter import Segmenter
     from ..tiles import Precision
+ORACLES = {"truth": guidance.true_centres, "clicks": guidance.clicked_centres}
 
 
 class Network:
@@ -62,8 +61,9 @@ class Predictor:
                           row so), 'network', 'regressed' (volumes only), or 'clicks' (centres
                           only, drawn in the true objects as a person might click: name it so)
     regressor : Module    for volumes='regressed', see `priorseg.guidance`
-    split : bool          part instances at proposed centres, without a star prior too, so that a
-                          plain network can be compared; else they are components
+    split : bool          part instances at centres (proposed, or those that `centres` names)
+                          without a star prior too, so that a plain network can be compared; else
+                          they are components
     sweeps : int          None = the head's; for 'post' after a network without priors it must be
                           said, because such a head was never meant to sweep
     temperature : float   None = the head's
@@ -157,7 +157,7 @@ class Predictor:
         else:
             labels = decoded.labels[0].cpu().numpy()
         found = Found(labels, centres=self._centres(scene, logits))
-        found = replace(found, instances=self._instances(found, logits))
+        found = replace(found, instances=self._instances(found, logits, truth, instances))
         spent = perf_counter() - start
         return replace(found, seconds={"network": network_seconds, "solve": spent})
 
@@ -208,15 +208,20 @@ class Predictor:
             tuple(sorted(whole.extent(label))): _rows(rows) for label, rows in scene.centres.items()
         }
 
-    def _instances(self, found: Found, logits: Tensor) -> NDArray[Any] | None:
-        """Part the object at the trees of its star prior, or at proposed centres if wanted."""
+    def _instances(
+        self, found: Found, logits: Tensor, *known: NDArray[Any] | None
+    ) -> NDArray[Any] | None:
+        """Part the object at the trees of its star prior, or at the row's centres if wanted."""
         members = self.task.objects.get(self.task.instances)
         if members is None:
             return None
         points = found.centres_of(members)
         if points is None and not self.split:
             return None
-        if points is None:
+        oracle = ORACLES.get(str(self.guides["centres"]))
+        if points is None and oracle is not None:
+            points = oracle(np.isin(_needed(known[0]), members), known[1])
+        elif points is None:
             points = guidance.propose_centres(
                 np.isin(found.labels, members),
                 self._inner(found),
@@ -252,6 +257,12 @@ def _post_priors(segmenter: "Segmenter", mode: Mode, sweeps: int | None) -> list
     return [make_prior(call.name, call.settings).to(device) for call in mode.calls]
 
 
+def _needed(truth: NDArray[Any] | None) -> NDArray[Any]:
+    if truth is None:
+        raise ValueError("Centres of the truth or of clicks need the true labels.")
+    return truth
+
+
 def _rows(centres: object) -> NDArray[np.float64]:
     """Give the centres of the first sample, without the rows that stand for none."""
     rows = torch.as_tensor(centres).detach().cpu().double()
@@ -267,28 +278,3 @@ def _check_labels(segmenter: "Segmenter", task: Task) -> None:
             f"The network gives the labels {', '.join(segmenter.labels.values())}; those to be "
             f"measured are {', '.join(task.labels)}."
         )
-
-
-def find_baseline(call: Call, task: Task) -> Callable[..., Any]:
-    """Look a baseline up and give it its settings; the task's objects if it takes them.
-
-    Raises
-    ------
-    ValueError  for an unknown name or setting; says which are known.
-    """
-    from ..baselines import BASELINES
-
-    table: Mapping[str, Callable[..., Any]] = BASELINES
-    found = table.get(call.name) or table.get(call.name.replace("_", "-"))
-    if found is None:
-        raise ValueError(f"baseline {call.name!r} is unknown. Known: {', '.join(table)}.")
-    takes = dict(list(inspect.signature(found).parameters.items())[2:])  # after probs and image
-    given: dict[str, Any] = {"objects": list(task.objects.values()), "single": not task.many}
-    settings = {key: value for key, value in given.items() if key in takes} | dict(call.settings)
-    free = any(one.kind is one.VAR_KEYWORD for one in takes.values())
-    unknown = sorted(set(settings) - set(takes)) if not free else []
-    if unknown:
-        raise ValueError(
-            f"baseline {call.name!r} has no setting {unknown}; it has {', '.join(takes) or 'none'}."
-        )
-    return partial(found, **settings)

@@ -4,8 +4,7 @@ import numpy as np
 
 from ..priors import make_prior
 from .measures import Task
-from .modes import Mode, parse_mode
-from .predictor import find_baseline
+from .modes import Mode, find_baseline, parse_mode
 from .protocol import Protocol
 
 
