@@ -16,11 +16,10 @@ from typing import Any
 
 from priorseg.evaluation.protocol import Protocol, load_protocol
 from priorseg.evaluation.records import Record, Results, current
-from priorseg.evaluation.tables import Cell, cell_of
+from priorseg.evaluation.tables import Cell, cell_of, is_share, markdown, records_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, RESULTS = ROOT / "docs" / "results.md", ROOT / "docs" / "results"
-RATIOS = ("RE",)  # shown as they are in the file, not times 100
 END = "<!-- end -->"
 
 
@@ -33,7 +32,7 @@ def measured(name: str) -> tuple[Protocol, list[Record]]:
 
 def written(cell: Cell, measure: str) -> str:
     """Write mean ± spread over seeds, and the difference with its range over seeds."""
-    scale, digits = (1, 2) if measure in RATIOS else (100, 1)
+    scale, digits = (100, 1) if is_share(measure) else (1, 2)
     told = f"{scale * cell.summary.mean:.{digits}f}"
     if not math.isnan(cell.summary.deviation):
         told += f" ± {scale * cell.summary.deviation:.{digits}f}"
@@ -63,9 +62,10 @@ def table(told: Mapping[str, Any], draws: int | None = None) -> str:
     for name, shown in told["rows"]:
         cells = []
         for column in told["columns"]:
-            _, condition, images, measure = _whole(column, told)
+            condition, images, measure = _whole(column, told)
+            chosen = [one for one in records if one.set == images]
             found = {
-                row: _of(records, row, images, condition) for row in (name, baselines.get(name))
+                row: records_of(chosen, row, condition) for row in (name, baselines.get(name, ""))
             }
             for row, own in found.items():
                 if row and not own:
@@ -73,19 +73,13 @@ def table(told: Mapping[str, Any], draws: int | None = None) -> str:
             cell = cell_of(protocol, found[name], found[baselines[name]], measure)
             cells.append(written(cell, measure))
         lines.append([shown, *cells])
-    text = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([text[0], "|" + "---|" * len(lines[0]), *text[1:]])
+    return markdown(lines)
 
 
-def _whole(column: Sequence[str], told: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _whole(column: Sequence[str], told: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Give condition, set and measure of a column, [title, condition, set, measure] or fewer."""
     title, condition, images, measure = [*column, *[""] * (4 - len(column))]
-    return title, condition or title, images or told["set"], measure or told["measure"]
-
-
-def _of(records: Sequence[Record], row: str | None, images: str, condition: str) -> list[Record]:
-    wanted = row, images, condition
-    found = [one for one in records if (one.row, one.set, one.condition) == wanted]
-    return sorted(found, key=lambda one: one.seed)
+    return condition or title, images or told["set"], measure or told["measure"]
 
 
 def filled(page: str, draws: int | None = None) -> str:

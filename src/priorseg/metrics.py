@@ -52,6 +52,13 @@ def check_labels(found: Labels, wanted: Labels, labels: int, *, ignore: int | No
     ------
     ValueError  if their shapes differ, or a label lies outside 0 .. labels - 1; `ignore` may.
     """
+    _counted(found, wanted, labels, ignore)
+
+
+def _counted(
+    found: Labels, wanted: Labels, labels: int, ignore: int | None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give the labels at the pixels that count; see `check_labels`."""
     found, wanted = _check(found, wanted)
     if ignore is not None:
         known = wanted != ignore
@@ -62,6 +69,7 @@ def check_labels(found: Labels, wanted: Labels, labels: int, *, ignore: int | No
                 f"The {name} labels go from {array.min()} to {array.max()}; "
                 f"0 to {labels - 1} is allowed."
             )
+    return found, wanted
 
 
 def accuracy(found: Labels, wanted: Labels, *, ignore: int | None = None) -> float:
@@ -111,11 +119,7 @@ def confusion(
     ------
     ValueError  if a label lies outside 0 .. labels - 1; `ignore` may.
     """
-    check_labels(found, wanted, labels, ignore=ignore)
-    found, wanted = np.asarray(found), np.asarray(wanted)
-    if ignore is not None:
-        known = wanted != ignore
-        found, wanted = found[known], wanted[known]
+    found, wanted = _counted(found, wanted, labels, ignore)
     code = wanted.astype(np.int64).ravel() * labels + found.astype(np.int64).ravel()
     return np.bincount(code, minlength=labels**2).reshape(labels, labels)
 

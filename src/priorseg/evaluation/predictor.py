@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .. import guidance
 from ..guidance.guide import CENTRE_SOURCES, VOLUME_SOURCES, CentreSource, VolumeSource
+from ..guidance.oracles import ORACLES
 from ..intake import named, resolve, with_extents
 from ..prior import Prior
 from ..priors import make_prior
@@ -23,7 +24,6 @@ from .modes import Mode, find_baseline, parse_mode
 if TYPE_CHECKING:
     from ..segmenter import Segmenter
     from ..tiles import Precision
-ORACLES = {"truth": guidance.true_centres, "clicks": guidance.clicked_centres}
 
 
 class Network:
@@ -209,7 +209,11 @@ class Predictor:
         }
 
     def _instances(
-        self, found: Found, logits: Tensor, *known: NDArray[Any] | None
+        self,
+        found: Found,
+        logits: Tensor,
+        truth: NDArray[Any] | None = None,
+        instances: NDArray[Any] | None = None,
     ) -> NDArray[Any] | None:
         """Part the object at the trees of its star prior, or at the row's centres if wanted."""
         members = self.task.objects.get(self.task.instances)
@@ -218,9 +222,8 @@ class Predictor:
         points = found.centres_of(members)
         if points is None and not self.split:
             return None
-        oracle = ORACLES.get(str(self.guides["centres"]))
-        if points is None and oracle is not None:
-            points = oracle(np.isin(_needed(known[0]), members), known[1])
+        if points is None and (oracle := ORACLES.get(str(self.guides["centres"]))) is not None:
+            points = oracle(np.isin(_needed(truth), members), instances)
         elif points is None:
             points = guidance.propose_centres(
                 np.isin(found.labels, members),

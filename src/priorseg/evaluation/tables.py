@@ -93,11 +93,16 @@ def cell_of(
     """Summarise one row and compare it with its baseline, if there is one."""
     pools = pooled_measures(protocol.task.objects)
     values, score = values_of(own, name, pools)
+    interval = None
     ours, theirs = paired(own, [] if name in _ALONE else baseline)
-    if not ours or [i["name"] for i in ours[0].images] != [i["name"] for i in theirs[0].images]:
-        return Cell(summarise(values, score), None)
-    both = values_of(ours, name, pools)[0], values_of(theirs, name, pools)[0]
-    interval = paired_bootstrap(*both, score, draws=protocol.draws, level=protocol.level)
+    if ours and [i["name"] for i in ours[0].images] == [i["name"] for i in theirs[0].images]:
+        interval = paired_bootstrap(
+            values_of(ours, name, pools)[0],
+            values_of(theirs, name, pools)[0],
+            score,
+            draws=protocol.draws,
+            level=protocol.level,
+        )
     return Cell(summarise(values, score), interval)
 
 
@@ -160,7 +165,7 @@ def _by_condition(
     for row in rows:
         cells = [_cell(protocol, records, row, condition, name) for condition in conditions]
         lines.append([_named(row), _seeds(records, row), *cells])
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def _by_measure(
@@ -177,16 +182,16 @@ def _by_measure(
     for name in names:
         cells = [_cell(protocol, records, row, condition, name) for row in rows]
         lines.append([titled(name), *cells])
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def _cell(
     protocol: Protocol, records: Sequence[Record], row: Row, condition: str, name: str
 ) -> str:
-    own = _of(records, row.name, condition)
+    own = records_of(records, row.name, condition)
     if not own:
         return "–"
-    other = _of(records, row.baseline, condition) if row.baseline else []
+    other = records_of(records, row.baseline, condition) if row.baseline else []
     return _write(cell_of(protocol, own, other, name), name, len(own[0].images))
 
 
@@ -194,7 +199,8 @@ def _seeds(records: Sequence[Record], row: Row) -> str:
     return str(len({record.seed for record in records if record.row == row.name}))
 
 
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """Write a table; its first line is the head."""
     rule = "|" + "---|" * len(lines[0])
     plain = [[cell.replace("|", "/") for cell in line] for line in lines]  # a bar ends a cell
     text = [f"| {' | '.join(line)} |" for line in plain]
@@ -221,7 +227,13 @@ def titled(name: str) -> str:
     return name if kind == "vCDR" else f"{name} (%)"
 
 
-def _of(records: Sequence[Record], row: str, condition: str) -> list[Record]:
+def is_share(name: str) -> bool:
+    """Say whether a measure is a share, shown in per cent; others are shown as they are."""
+    return name.split()[0] not in _PLAIN
+
+
+def records_of(records: Sequence[Record], row: str, condition: str) -> list[Record]:
+    """Give the records of a row under a condition, by their seeds."""
     found = [record for record in records if (record.row, record.condition) == (row, condition)]
     return sorted(found, key=lambda record: record.seed)
 
@@ -231,8 +243,7 @@ def _named(row: Row) -> str:
 
 
 def _write(cell: Cell, name: str, images: int) -> str:
-    plain = name.split()[0] in _PLAIN
-    scale, digits = (1, 3) if plain else (100, 2)
+    scale, digits = (100, 2) if is_share(name) else (1, 3)
     summary = cell.summary
     if math.isnan(summary.mean):
         return "–"

@@ -15,7 +15,7 @@ from ..priors.star import Star
 from ..priors.volume import Volume
 from ..scene import Scene
 from .centres import propose_centres
-from .oracles import clicked_centres, true_centres
+from .oracles import ORACLES
 from .regression import VolumeRegressor
 from .volumes import network_volumes, true_volumes
 
@@ -93,8 +93,7 @@ def scene_of(
             inner=inner,
         )
     labels, channels = _checked(truth, logits, f"centres={centres!r}"), int(logits.shape[1])
-    find = true_centres if centres == "truth" else clicked_centres
-    return _with_known_centres(scene, labels, instances, priors, link, channels, find)
+    return _with_known_centres(scene, labels, instances, priors, link, channels, ORACLES[centres])
 
 
 def with_centres(

@@ -67,8 +67,10 @@ def _objects(
 ) -> Iterator[tuple[NDArray[np.bool_], tuple[slice, ...]]]:
     """Give each object as a mask of its bounding box, and the box."""
     inside = plane_of(mask, "mask").astype(bool)
-    numbers: NDArray[Any] = label_components(inside)[0]
-    if instances is not None:
+    numbers: NDArray[Any]
+    if instances is None:
+        numbers = label_components(inside)[0]
+    else:
         numbers = plane_of(instances, "instances")
         if numbers.dtype.kind not in "iu" or numbers.shape != inside.shape:
             raise ValueError(
@@ -80,3 +82,6 @@ def _objects(
     for number, window in enumerate(ndimage.find_objects(numbers), 1):
         if window is not None:
             yield numbers[window] == number, window
+
+
+ORACLES = {"truth": true_centres, "clicks": clicked_centres}  # by the source that is named

@@ -157,12 +157,10 @@ class Controller:
         pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
         if self.session.ready and self.plain is not None:
             self._request()
-        elif self._contradiction(pixels) is not None:
-            self._asked, self.frames.quiet = None, False
-            self.worker.compute()  # it is refused when the network has run, with a way out
-        else:
-            self._asked, self.frames.quiet = self.settings, False
-            self.worker.compute(self.settings)
+        else:  # what contradicts itself is refused when the network has run, with a way out
+            allowed = self._contradiction(pixels) is None
+            self._asked, self.frames.quiet = (self.settings if allowed else None), False
+            self.worker.compute(self._asked)
 
     def _request(self, *, preview: bool = False) -> None:
         self._asked, self.frames.quiet = self.settings, False

@@ -109,7 +109,7 @@ def _waits_for(choice: PriorChoice, settings: Settings, problem: Problem) -> str
 
 def _sizes_objects(settings: Settings) -> bool:
     stars = {one.settings.get("label") for one in settings.priors if one.on and one.name == "star"}
-    return any(label in stars and label in settings.centres for label in settings.object_volumes)
+    return not stars.isdisjoint(settings.object_volumes)
 
 
 def active_priors(settings: Settings, problem: Problem) -> tuple[list[Prior], list[str]]:

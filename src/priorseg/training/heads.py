@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 
 from ..blocks import begin
+from ..guidance.guide import CentreSource, VolumeSource
 from ..head import VariationalHead
 from ..links import Link, Ordered, as_link
 from ..prior import Prior
 from ..priors import make_prior
 from ..scene import Scene
 from ..spec import Range, enlarged
-
-Source = Literal["truth", "network", "regressed"]
-CentreSource = Literal["truth", "clicks", "network"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class HeadSettings:
     temperature: Annotated[float, Range(1e-6, 1e6)] = 1.0
     link: str | Mapping[str, Any] = "softmax"
     learnable: bool = True
-    volumes: Source = "truth"
+    volumes: VolumeSource = "truth"
     centres: CentreSource = "truth"
 
 

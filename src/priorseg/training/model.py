@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..guidance.guide import CentreSource, VolumeSource
 from ..head import VariationalHead
 from ..preprocessing import Preprocessing
 from ..scene import Scene
 from .data import Batch
 from .devices import Devices
-from .heads import CentreSource, Source
 
 GUIDED = {"centres", "volumes"}
 
@@ -36,7 +36,7 @@ class Model(nn.Module):
         head: VariationalHead,
         preprocessing: Preprocessing,
         *,
-        volumes: Source = "truth",
+        volumes: VolumeSource = "truth",
         centres: CentreSource = "truth",
         inner: Mapping[int, int] | None = None,
     ) -> None:
